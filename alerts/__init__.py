@@ -1,0 +1,1 @@
+"""The alert message, its transports and its subscribers."""

@@ -1,0 +1,1 @@
+"""The networks, and the spec they share with the live path."""

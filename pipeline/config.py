@@ -1,0 +1,139 @@
+"""Every default of the live path, and the TOML file that changes them."""
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from pipeline.errors import ConfigError
+
+Seconds = Annotated[float, Field(ge=0)]
+
+
+class Section(BaseModel):
+    """A table of the configuration: frozen, and a misspelt key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SourceConfig(Section):
+    """One `[[source]]`: a stream to watch."""
+
+    name: str = Field(pattern=r"^[\w.-]{1,64}$")
+    """What alerts call it."""
+    url: SecretStr
+    """A file, `rtsp://`, `rtsps://`, `http(s)://` (HLS too) or `/dev/video0`. Secret, because it may hold a password."""
+    pace: Literal["auto", "live"] = "auto"
+    """`live` reads a file at its own speed; `auto` reads it as fast as the engine takes it."""
+    threshold: float | None = Field(default=None, gt=0, lt=1)
+    """Overrides the bundle's threshold for this source."""
+
+
+class LiveConfig(Section):
+    """How a live source is opened, watched and opened again. Values are Frigate's where it has one."""
+
+    open_timeout_seconds: Seconds = 10
+    """For the connection and the stream's headers."""
+    read_timeout_seconds: Seconds = 10
+    """For every packet after that."""
+    first_pause_seconds: Seconds = 1
+    """Pause before the first reopening; doubles every time."""
+    longest_pause_seconds: Seconds = 30
+    unauthorised_pause_seconds: Seconds = 60
+    """After a refused password: cameras lock accounts that knock too often."""
+    jitter: float = Field(default=0.2, ge=0, lt=1)
+    """Share by which a pause is shortened or lengthened at random, so that cameras do not all knock at once."""
+    healthy_seconds: Seconds = 300
+    """A stream that ran this long starts again from the first pause."""
+
+
+class EngineConfig(Section):
+    """How windows are scored."""
+
+    bundle: Path | None = None
+    """Folder of the model; none means the one that ships with Heed."""
+    provider: Literal["auto", "cpu", "cuda", "tensorrt", "openvino"] = "auto"
+    """`auto` takes the best one that really runs; a provider named here and not used is an error."""
+    allow_cpu: bool = False
+    """Run on the CPU, with a warning, when the named provider cannot be used."""
+    threads: int = Field(default=0, ge=0)
+    """ONNX Runtime's threads; 0 means one for every core."""
+    max_batch: int = Field(default=8, ge=1)
+    """Most windows, of all sources, scored at once."""
+    batch_wait_seconds: Seconds = 0.02
+    """How long a window may wait for others to share its batch."""
+    queue_windows: int = Field(default=8, ge=1)
+    """Windows kept per source while the engine is busy. Live: the oldest is dropped and counted. Files: the reader waits."""
+
+
+class EventConfig(Section):
+    """When windows become an event."""
+
+    confirm_windows: int = Field(default=2, ge=1)
+    """Windows in a row at or over the threshold that begin an event."""
+    release: float = Field(default=0.7, gt=0, le=1)
+    """An event ends below `release * threshold`: hysteresis, so that a score at the edge does not flicker."""
+    merge_seconds: Seconds = 5
+    """An event ends when its scores stayed low this long; what comes sooner belongs to it."""
+    cooldown_seconds: Seconds = 10
+    """After an event ends, the next on the same source and of the same label begins no sooner."""
+    longest_seconds: Seconds = 300
+    """A longer event is ended and, if it goes on, begun anew."""
+    update_seconds: Seconds = 5
+    """Least time between two updates of an event."""
+
+
+class RedisConfig(Section):
+    """Where alerts go."""
+
+    url: SecretStr | None = None
+    """`redis://`, `rediss://` or `unix://`; none means the embedded Redis under the state folder."""
+
+
+class Config(Section):
+    """All of `heed.toml`."""
+
+    source: tuple[SourceConfig, ...] = ()
+    live: LiveConfig = LiveConfig()
+    engine: EngineConfig = EngineConfig()
+    event: EventConfig = EventConfig()
+    redis: RedisConfig = RedisConfig()
+
+
+def read_config(path: Path) -> Config:
+    """Reads `heed.toml`.
+
+    Raises:
+        ConfigError: the file is missing, is not TOML, or has an unknown or wrong key.
+    """
+    try:
+        return parse_config(tomllib.loads(path.read_text(encoding="utf-8")), path)
+    except OSError as error:
+        raise ConfigError(f"config: {path}: {error.strerror}; name an existing file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"config: {path}: not TOML: {error}; mend the file") from None
+
+
+def parse_config(data: dict[str, Any], path: Path) -> Config:
+    """Checks what was read from `path`.
+
+    Raises:
+        ConfigError: a key is unknown or its value is wrong; every one is named.
+    """
+    try:
+        config = Config.model_validate(data)
+    except ValidationError as error:
+        wrong = "; ".join(_complaint(detail["loc"], detail["msg"], detail["type"]) for detail in error.errors())
+        raise ConfigError(f"config: {path}: {wrong}") from None
+    names = [source.name for source in config.source]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigError(f"config: {path}: source name {', '.join(twice)} used twice; give each its own")
+    return config
+
+
+def _complaint(location: Sequence[int | str], message: str, kind: str) -> str:
+    """One wrong key in words. Values are left out: they may be secret."""
+    key = ".".join(str(part) for part in location)
+    return f"{key}: no such key; see docs/configuration.md" if kind == "extra_forbidden" else f"{key}: {message}"
