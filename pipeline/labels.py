@@ -69,17 +69,17 @@ def read_labels(path: Path) -> list[Row]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)
             _check_header(path, reader.fieldnames or ())
-            rows = {reader.line_num: _row(path, reader.line_num, record) for record in reader}
+            numbered = [(_row(path, reader.line_num, record), reader.line_num) for record in reader]
     except OSError as error:
         raise LabelsError(f"labels: {path}: {error.strerror}; name an existing CSV file") from None
     except UnicodeDecodeError:
         raise LabelsError(f"labels: {path}: not UTF-8; save it as CSV in UTF-8") from None
     except csv.Error as error:
         raise LabelsError(f"labels: {path}: line {reader.reader.line_num}: not CSV: {error}; mend the line") from None
-    if not rows:
+    if not numbered:
         raise LabelsError(f"labels: {path}: no rows; add one line for each labelled stretch")
-    _check_files(path, rows)
-    return list(rows.values())
+    _check_files(path, numbered)
+    return [row for row, _ in numbered]
 
 
 def rows_by_path(rows: Iterable[Row]) -> dict[Path, list[Row]]:
@@ -144,14 +144,16 @@ def _seconds(path: Path, line: int, name: str, text: str) -> float | None:
     return value
 
 
-def _check_files(path: Path, rows: dict[int, Row]) -> None:
-    """Every path once, all of them before any work begins. `rows` has line numbers for keys."""
-    missing = {row.path: line for line, row in reversed(rows.items()) if not _is_file(row.path)}
+def _check_files(path: Path, numbered: Iterable[tuple[Row, int]]) -> None:
+    """Finds every missing file before any work begins."""
+    lines: dict[Path, int] = {}
+    for row, line in numbered:
+        lines.setdefault(row.path, line)
+    missing = [file for file in lines if not _is_file(file)]
     if missing:
-        file, line = min(missing.items(), key=lambda item: item[1])
-        others = f" (nor {len(missing) - 1} others)" if len(missing) > 1 else ""
-        problem = f"no such file {str(file)!r}{others}; paths are relative to the labels file"
-        raise LabelsError(f"labels: {path}: line {line}: {problem}")
+        others = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+        problem = f"no such file {str(missing[0])!r}{others}; paths are relative to the labels file"
+        raise LabelsError(f"labels: {path}: line {lines[missing[0]]}: {problem}")
 
 
 def _is_file(path: Path) -> bool:
