@@ -1,0 +1,67 @@
+"""What is kept of a labelled file after scoring, and which of its windows a row owns."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.labels import Interval, Row, Truth, truth
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredWindow:
+    """What is kept of a window."""
+
+    index: int
+    """Of the window in its file."""
+    start_seconds: float
+    """On the file's clock."""
+    end_seconds: float
+    """On the file's clock; may lie past the file's end."""
+    score: float
+    """Probability of an anomaly."""
+    others: dict[str, float | None]
+    """Each modality's own score and the baselines, by name; None where there is nothing to see, hear or read."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundEvent:
+    """An event that the windows of a file made."""
+
+    interval: Interval
+    """From its start to its end, on the file's clock."""
+    decided_seconds: float
+    """When its begin could be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredFile:
+    """A labelled file after scoring."""
+
+    path: Path
+    """The file."""
+    rows: tuple[Row, ...]
+    """Its labels."""
+    duration_seconds: float
+    """Its length."""
+    windows: tuple[ScoredWindow, ...]
+    """In order."""
+    events: tuple[FoundEvent, ...]
+    """In order."""
+
+    @property
+    def truth(self) -> Truth:
+        """What of its time is anomaly, what normal."""
+        return truth(self.rows, self.duration_seconds)
+
+
+def row_windows(row: Row, windows: Sequence[ScoredWindow]) -> list[ScoredWindow]:
+    """The windows of a row: those with their centre in it, else the one that overlaps it most, else none."""
+    start, end = row.interval(math.inf)
+    inside = [window for window in windows if start <= (window.start_seconds + window.end_seconds) / 2 < end]
+    overlaps = [min(end, window.end_seconds) - max(start, window.start_seconds) for window in windows]
+    if inside or max(overlaps, default=0) <= 0:
+        return inside
+    return [windows[int(np.argmax(overlaps))]]
