@@ -11,6 +11,26 @@ class SourceError(HeedError, OSError):
     """A source cannot be opened or read."""
 
 
+class SourceNotFoundError(SourceError, FileNotFoundError):
+    """There is no such file, stream or device."""
+
+
+class SourceFormatError(SourceError, ValueError):
+    """It is there, but there is nothing in it that can be watched, heard or read."""
+
+
+class SourceUnauthorisedError(SourceError, PermissionError):
+    """The user or password is refused."""
+
+
+class SourceRefusedError(SourceError, ConnectionRefusedError):
+    """Nobody listens at the address."""
+
+
+class SourceTimeoutError(SourceError, TimeoutError):
+    """Nothing came in time."""
+
+
 class ConfigError(HeedError, ValueError):
     """The configuration is wrong."""
 

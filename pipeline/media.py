@@ -2,9 +2,8 @@
 
 from __future__ import annotations  # av.Packet takes a parameter in its stub only
 
-from collections.abc import Iterator
-from fractions import Fraction
-from pathlib import Path
+from collections import deque
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,16 +12,19 @@ from av.container import InputContainer
 from av.packet import Packet
 
 from models.spec import Spec
+from pipeline.clock import Clock, Timeline
 from pipeline.config import LiveConfig
-from pipeline.errors import SourceError
+from pipeline.container import file_path, is_always_live, open_container, translated
+from pipeline.errors import SourceError, SourceFormatError
 from pipeline.item import Cue, Frame, Item, Samples
-from pipeline.track import AudioTrack, TextTrack, Track, VideoTrack
+from pipeline.redact import redact_url
+from pipeline.subtitles import SUFFIXES, read_cues, sidecar
+from pipeline.track import AudioTrack, TextTrack, Track, VideoTrack, is_decodable
 
 __all__ = ["Cue", "Frame", "Item", "Media", "Samples", "open_media"]
 
 _DEFAULTS = LiveConfig()
-
-MOST_BAD_READS = 1000
+_MOST_BAD_READS = 100
 """Reads in a row that may fail before a source is given up."""
 
 
@@ -31,19 +33,24 @@ class Media:
 
     num_bad_packets: int
     """Packets that could not be read or decoded so far."""
+    error: SourceError | None
+    """Why reading ended before the source did."""
 
-    def __init__(self, container: InputContainer, url: str, spec: Spec, is_live: bool) -> None:
+    def __init__(
+        self, url: str, container: InputContainer | None, tracks: dict[int, Track], cues: Sequence[Cue], is_live: bool
+    ) -> None:
+        """Takes what `open_media` opened."""
         self.num_bad_packets = 0
+        self.error = None
         self.is_live = is_live
-        self._container = container
         self._url = url
-        self._start_seconds: float | None = None if container.start_time is None else container.start_time / 1e6
-        self._tracks = dict(_tracks(container, spec, self._clock))
-        kinds = {type(track) for track in self._tracks.values()}
-        self.has_video = VideoTrack in kinds
-        self.has_audio = AudioTrack in kinds
-        self.has_text = TextTrack in kinds
-        self.duration_seconds = None if is_live or not container.duration else container.duration / 1e6
+        self._container = container
+        self._tracks = tracks
+        self._cues = cues
+        if container is not None:
+            self.duration_seconds = _duration_seconds(container)
+        else:
+            self.duration_seconds = max(cue.end_seconds for cue in cues)
 
     def __enter__(self) -> Self:
         return self
@@ -53,71 +60,136 @@ class Media:
     ) -> None:
         self.close()
 
+    @property
+    def has_video(self) -> bool:
+        """Whether there is something to see."""
+        return any(isinstance(track, VideoTrack) for track in self._tracks.values())
+
+    @property
+    def has_audio(self) -> bool:
+        """Whether there is something to hear."""
+        return any(isinstance(track, AudioTrack) for track in self._tracks.values())
+
+    @property
+    def has_text(self) -> bool:
+        """Whether there is something to read. Captions within the picture are known only once the first has come."""
+        return bool(self._cues) or any(
+            isinstance(track, TextTrack) or (isinstance(track, VideoTrack) and track.has_captions)
+            for track in self._tracks.values()
+        )
+
     def close(self) -> None:
         """Closes the source. May be called twice."""
-        self._container.close()
+        if self._container is not None:
+            self._container.close()
 
     def items(self) -> Iterator[Item]:
         """Reads the source to its end.
 
         Raises:
-            SourceError: the connection broke, or nothing came in time.
+            SourceError: a file cannot be read on. A live source just ends, and `error` says why.
         """
+        try:
+            yield from _merged(self._decoded(), self._cues, keeps_rest=self._container is None)
+        except SourceError as error:
+            self.error = error
+            if not self.is_live:
+                raise
+
+    def _decoded(self) -> Iterator[Item]:
         for packet in self._packets():
+            self.num_bad_packets += packet.is_corrupt
             try:
                 yield from self._tracks[packet.stream.index].items(packet)
             except av.FFmpegError:
                 self.num_bad_packets += 1
 
     def _packets(self) -> Iterator[Packet[Any]]:
-        """Packets, going on after the ones that cannot be read."""
+        """Packets, going on after those that cannot be read."""
+        if self._container is None:
+            return
         streams = [self._container.streams[index] for index in self._tracks]
         bad_reads = 0
-        while bad_reads < MOST_BAD_READS:
-            try:
-                for packet in self._container.demux(streams):
-                    bad_reads = 0
-                    yield packet
-                return
-            except av.error.InvalidDataError:
-                bad_reads += 1
-                self.num_bad_packets += 1
-
-    def _clock(self, pts: int, time_base: Fraction) -> float:
-        seconds = float(pts * time_base)
-        if self._start_seconds is None:
-            self._start_seconds = seconds
-        return seconds - self._start_seconds
-
-
-def _tracks(container: InputContainer, spec: Spec, clock: Any) -> Iterator[tuple[int, Track]]:
-    """The first picture, sound and text track that can be decoded, by their index in the container."""
-    for video in container.streams.video:
-        if video.codec_context is not None and not video.disposition & video.disposition.attached_pic:
-            yield video.index, VideoTrack(video, spec, clock)
-            break
-    for audio in container.streams.audio:
-        if audio.codec_context is not None:
-            yield audio.index, AudioTrack(audio, spec, clock)
-            break
-    for subtitle in container.streams.subtitles:
-        if subtitle.codec_context is None or subtitle.codec_context.codec.text_sub:
-            yield subtitle.index, TextTrack(subtitle, clock)
-            break
+        with translated(self._url):
+            while bad_reads < _MOST_BAD_READS:
+                try:
+                    for packet in self._container.demux(streams):
+                        bad_reads = 0
+                        yield packet
+                    return
+                except av.InvalidDataError:
+                    bad_reads += 1
+                    self.num_bad_packets += 1
+        raise SourceFormatError(f"source: {redact_url(self._url)}: unreadable from here on; record or copy it again")
 
 
 def open_media(url: str, spec: Spec, live: LiveConfig = _DEFAULTS) -> Media:
-    """Opens a source.
+    """Opens a file, a stream, a device or a subtitle file.
 
     Raises:
-        SourceError: it cannot be opened; the message says why and what to do.
+        SourceError: it cannot be opened, or nothing in it can be decoded; the message says why and what to do.
     """
-    is_file = "://" not in url
-    if is_file and not Path(url).exists():
-        raise SourceError(f"source: {url}: no such file; check the path")
-    try:
-        timeout = None if is_file else (live.open_timeout_seconds, live.read_timeout_seconds)
-        container = av.open(url, timeout=timeout, metadata_errors="replace")
-    except av.FFmpegError as error:
-        raise SourceError(f"source: {url}: {error.strerror}; is it a media file?") from None
-    return Media(container, url, spec, is_live=not is_file and not container.duration)
+    path = file_path(url)
+    if path is not None and path.suffix in SUFFIXES:
+        cues = read_cues(path)
+        if not cues:
+            raise SourceFormatError(f"source: {path}: no subtitle in it; name another file")
+        return Media(url, None, {}, cues, is_live=False)
+    beside = None if path is None else sidecar(path)
+    cues = [] if beside is None else read_cues(beside)
+    container = open_container(url, live)
+    duration_seconds = _duration_seconds(container)
+    is_live = is_always_live(url) or (path is None and duration_seconds is None)
+    start_seconds = None if container.start_time is None else container.start_time / av.time_base
+    timeline = Timeline(start_seconds, None if is_live else duration_seconds)
+    tracks = _tracks(container, spec, timeline, reads_text=not cues)
+    if not tracks:
+        missing = _what_is_missing(container)
+        container.close()
+        raise SourceFormatError(f"source: {redact_url(url)}: {missing}")
+    return Media(url, container, tracks, cues, is_live)
+
+
+def _tracks(container: InputContainer, spec: Spec, timeline: Timeline, reads_text: bool) -> dict[int, Track]:
+    """The first picture, sound and text track that can be decoded, by their index in the container."""
+    tracks: dict[int, Track] = {}
+    is_matroska = "matroska" in container.format.name
+    texts = [
+        stream
+        for stream in container.streams.subtitles
+        if (stream.codec_context.codec.text_sub if is_decodable(stream) else is_matroska)
+    ]
+    pictures = [
+        stream
+        for stream in container.streams.video
+        if is_decodable(stream) and not stream.disposition & stream.disposition.attached_pic
+    ]
+    for picture in pictures[:1]:
+        tracks[picture.index] = VideoTrack(picture, spec, Clock(timeline), reads_captions=reads_text and not texts)
+    for sound in [stream for stream in container.streams.audio if is_decodable(stream)][:1]:
+        tracks[sound.index] = AudioTrack(sound, spec, Clock(timeline))
+    for text in texts[: 1 if reads_text else 0]:
+        tracks[text.index] = TextTrack(text, Clock(timeline))
+    return tracks
+
+
+def _what_is_missing(container: InputContainer) -> str:
+    kinds = {stream.type for stream in container.streams} & {"video", "audio"}
+    if kinds:
+        return f"no decoder for its {' and '.join(sorted(kinds, reverse=True))}; convert it to H.264 and AAC"
+    return "neither picture, sound nor subtitles in words in it; name another file"
+
+
+def _duration_seconds(container: InputContainer) -> float | None:
+    return container.duration / av.time_base if container.duration else None
+
+
+def _merged(items: Iterator[Item], cues: Sequence[Cue], keeps_rest: bool) -> Iterator[Item]:
+    """Items with the cues of a file beside them, each before what comes after its start."""
+    waiting = deque(cues)
+    for item in items:
+        while waiting and waiting[0].pts_seconds <= item.pts_seconds:
+            yield waiting.popleft()
+        yield item
+    if keeps_rest:
+        yield from waiting

@@ -2,41 +2,46 @@
 
 from __future__ import annotations  # av.Packet takes a parameter in its stub only
 
-from collections.abc import Callable, Iterator
-from fractions import Fraction
-from typing import Any
+import math
+from collections.abc import Iterator
+from typing import cast
 
 import av
 import numpy as np
 from av.packet import Packet
+from av.sidedata.sidedata import SideData
 from av.subtitles.stream import SubtitleStream
 from av.subtitles.subtitle import AssSubtitle
 from av.video.reformatter import Interpolation, VideoReformatter
+from numpy.typing import NDArray
 
 from models.spec import Spec
+from pipeline.captions import Captions
+from pipeline.clock import Clock
 from pipeline.item import Cue, Frame, Item, Samples
-from pipeline.subtitles import plain_text
-
-Clock = Callable[[int, Fraction], float]
-"""(pts, time base) -> seconds since the source's start."""
+from pipeline.subtitles import LONGEST_ENDLESS_SECONDS, ass_text, plain_text
 
 LARGEST_DRIFT_SECONDS = 0.1
 """Sound whose time stamps differ more than this from its count of samples has a hole, or repeats itself."""
-LONGEST_CUE_SECONDS = 5.0
-"""How long a subtitle without an end stays."""
+_EDGE_SECONDS = 1e-6
+"""A frame this little before a cell counts as in it: time stamps are rounded by containers."""
+_DEFAULT_FRAME_RATE = 25
 
 
 class VideoTrack:
-    """Pictures: the first of every cell of 1 / frame rate seconds, the only one a window takes."""
+    """Pictures: the first of every cell of 1 / frame rate seconds, the only one a window takes. Captions in them."""
 
-    def __init__(self, stream: av.VideoStream, spec: Spec, clock: Clock) -> None:
+    has_captions = False
+    """Whether captions were seen so far."""
+
+    def __init__(self, stream: av.VideoStream, spec: Spec, clock: Clock, reads_captions: bool) -> None:
         self._clock = clock
         self._size = spec.frame_size
         self._cells_per_second = spec.frame_rate
-        self._frame_seconds = float(1 / stream.average_rate) if stream.average_rate else 1 / 25
-        self._last_seconds = -np.inf
+        self._frame_seconds = float(1 / (stream.average_rate or _DEFAULT_FRAME_RATE))
         self._last_cell = -1
         self._reformatter = VideoReformatter()
+        self._captions = Captions() if reads_captions else None
         stream.codec_context.thread_count = 2
         stream.codec_context.thread_type = "AUTO"
 
@@ -47,22 +52,32 @@ class VideoTrack:
             av.FFmpegError: the packet is corrupted.
         """
         for frame in packet.decode():
-            if frame.pts is None or frame.time_base is None:
-                seconds = max(0.0, self._last_seconds + self._frame_seconds)
-            else:
-                seconds = self._clock(frame.pts, frame.time_base)
-            cell = int(np.floor(seconds * self._cells_per_second + 1e-6))
-            if seconds <= self._last_seconds:
+            seconds = self._seconds(frame)
+            if seconds is None:
                 continue
-            self._last_seconds = seconds
+            cell = math.floor((seconds + _EDGE_SECONDS) * self._cells_per_second)
             if cell > self._last_cell:
                 self._last_cell = cell
                 yield Frame(seconds, self._scaled(frame))
+            yield from self._cues(frame, seconds)
+        if _is_last(packet) and self._captions is not None:
+            yield from self._captions.rest()
 
-    def _scaled(self, frame: av.VideoFrame) -> np.ndarray[Any, Any]:
+    def _seconds(self, frame: av.VideoFrame) -> float | None:
+        if frame.pts is None or frame.time_base is None:
+            return self._clock.after(self._frame_seconds)
+        return self._clock.seconds(frame.pts, frame.time_base)
+
+    def _scaled(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
         size = self._size
         rgb = self._reformatter.reformat(frame, size, size, "rgb24", interpolation=Interpolation.AREA, threads=1)
-        return rgb.to_ndarray()
+        return cast(NDArray[np.uint8], rgb.to_ndarray())
+
+    def _cues(self, frame: av.VideoFrame, seconds: float) -> Iterator[Cue]:
+        captions = frame.side_data.get("A53_CC")
+        if isinstance(captions, SideData) and self._captions is not None:
+            self.has_captions = True
+            yield from self._captions.cues(bytes(captions), seconds)
 
 
 class AudioTrack:
@@ -73,9 +88,9 @@ class AudioTrack:
         self._rate = spec.sample_rate
         self._resampler = self._new_resampler()
         self._format: tuple[str, str, int] | None = None
-        self._num_in = 0
+        self._start_seconds = 0.0
+        self._in_seconds = 0.0
         self._num_out = 0
-        self._anchor_seconds = 0.0
         stream.codec_context.thread_count = 1
 
     def items(self, packet: Packet[av.AudioStream]) -> Iterator[Item]:
@@ -85,35 +100,36 @@ class AudioTrack:
             av.FFmpegError: the packet is corrupted.
         """
         for frame in packet.decode():
-            yield from self._resample(frame)
-        if packet.size == 0 and packet.dts is None:
-            yield from self._flush()
+            yield from self._resampled(frame)
+        if _is_last(packet):
+            yield from self._flushed()
 
-    def _resample(self, frame: av.AudioFrame) -> Iterator[Item]:
-        kind = (frame.format.name, frame.layout.name, frame.sample_rate)
-        expected = self._anchor_seconds + self._num_in / frame.sample_rate
-        seconds = expected
+    def _resampled(self, frame: av.AudioFrame) -> Iterator[Item]:
+        expected = self._start_seconds + self._in_seconds
+        seconds: float | None = expected
         if frame.pts is not None and frame.time_base is not None:
-            seconds = self._clock(frame.pts, frame.time_base)
-        if self._format is not None and seconds < expected - LARGEST_DRIFT_SECONDS:
+            seconds = self._clock.seconds(frame.pts, frame.time_base)
+        if seconds is None or (self._in_seconds and seconds < expected - LARGEST_DRIFT_SECONDS):
             return
-        if kind != self._format or seconds > expected + LARGEST_DRIFT_SECONDS:
-            yield from self._flush()
-            self._format, self._anchor_seconds = kind, seconds
-        self._num_in += frame.samples
+        format_ = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if format_ != self._format or seconds > expected + LARGEST_DRIFT_SECONDS:
+            yield from self._flushed()
+            self._format, self._start_seconds = format_, seconds
+        self._in_seconds += frame.samples / frame.sample_rate
         frame.pts = None
-        yield from self._emit(self._resampler.resample(frame))
+        yield from self._emitted(self._resampler.resample(frame))
 
-    def _flush(self) -> Iterator[Item]:
-        if self._num_in:
-            yield from self._emit(self._resampler.resample(None))
-        self._resampler = self._new_resampler()
-        self._num_in = self._num_out = 0
+    def _flushed(self) -> Iterator[Item]:
+        if self._in_seconds:
+            yield from self._emitted(self._resampler.resample(None))
+            self._resampler = self._new_resampler()
+        self._start_seconds += self._num_out / self._rate
+        self._in_seconds, self._num_out = 0.0, 0
 
-    def _emit(self, frames: list[av.AudioFrame]) -> Iterator[Item]:
+    def _emitted(self, frames: list[av.AudioFrame]) -> Iterator[Item]:
         for frame in frames:
             data = frame.to_ndarray().reshape(-1).astype(np.float32, copy=False)
-            yield Samples(self._anchor_seconds + self._num_out / self._rate, data)
+            yield Samples(self._start_seconds + self._num_out / self._rate, data)
             self._num_out += data.size
 
     def _new_resampler(self) -> av.AudioResampler:
@@ -126,7 +142,8 @@ class TextTrack:
 
     def __init__(self, stream: SubtitleStream, clock: Clock) -> None:
         self._clock = clock
-        self._has_codec = stream.codec_context is not None
+        self._has_codec = is_decodable(stream)
+        self._captions = Captions() if is_captions(stream) else None
 
     def items(self, packet: Packet[SubtitleStream]) -> Iterator[Item]:
         """Decodes a packet.
@@ -134,20 +151,38 @@ class TextTrack:
         Raises:
             av.FFmpegError: the packet is corrupted.
         """
+        if _is_last(packet) and self._captions is not None:
+            yield from self._captions.rest()
         if packet.size == 0 or packet.pts is None:
             return
-        if self._has_codec:
-            lines = [
-                subtitle.ass.decode("utf-8", "replace").split(",", 8)[-1]
-                for subtitle in packet.decode()
-                if isinstance(subtitle, AssSubtitle)
-            ]
-        else:  # Matroska's S_TEXT/WEBVTT, which FFmpeg does not know, is the bare words
-            lines = [bytes(packet).decode("utf-8", "replace")]
-        if text := plain_text("\n".join(lines)):
-            start = self._clock(packet.pts, packet.time_base)
-            duration = float(packet.duration * packet.time_base) if packet.duration else LONGEST_CUE_SECONDS
-            yield Cue(start, start + duration, text)
+        start = self._clock.place(packet.pts, packet.time_base)
+        if self._captions is not None:
+            yield from self._captions.cues(bytes(packet), start)
+            return
+        duration = float((packet.duration or 0) * packet.time_base)
+        if text := self._text(packet):
+            yield Cue(start, start + (duration or LONGEST_ENDLESS_SECONDS), text)
+
+    def _text(self, packet: Packet[SubtitleStream]) -> str:
+        if not self._has_codec:  # WebVTT in Matroska, which FFmpeg does not know: the bare words
+            return plain_text(bytes(packet).decode("utf-8", "ignore"))
+        subtitles = packet.decode()
+        return "\n".join(ass_text(subtitle.ass) for subtitle in subtitles if isinstance(subtitle, AssSubtitle))
 
 
 Track = VideoTrack | AudioTrack | TextTrack
+
+
+def is_decodable(stream: av.stream.Stream) -> bool:
+    """Whether FFmpeg has a decoder for the track; PyAV's stub does not say that it may have none."""
+    return cast(object, stream.codec_context) is not None
+
+
+def is_captions(stream: SubtitleStream) -> bool:
+    """Whether the track carries CEA-608 captions (`c608` in MP4)."""
+    return is_decodable(stream) and stream.codec_context.name in {"eia_608", "cc_dec"}
+
+
+def _is_last(packet: Packet[av.VideoStream] | Packet[av.AudioStream] | Packet[SubtitleStream]) -> bool:
+    """Whether it is the empty packet that ends a track."""
+    return packet.size == 0 and packet.pts is None

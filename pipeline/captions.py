@@ -1,0 +1,70 @@
+"""CEA-608 captions: two bytes a picture, typed onto a screen of 15 rows, read off it as cues."""
+
+from collections.abc import Iterator
+from typing import cast
+
+import av
+from av.subtitles.codeccontext import SubtitleCodecContext
+from av.subtitles.subtitle import AssSubtitle, SubtitleSet
+
+from pipeline.item import Cue
+from pipeline.subtitles import LONGEST_ENDLESS_SECONDS, ass_text
+
+SETTLED_SECONDS = 0.5
+"""A row that nobody types on for this long is read."""
+
+
+class Captions:
+    """Reads what FFmpeg's `cc_dec` types.
+
+    Captions come letter by letter and roll up row by row, so a screen is read when it has settled, or when it changes
+    in another way than by typing on; of its rows only those that were not read before.
+    """
+
+    def __init__(self) -> None:
+        self._decoder = cast(SubtitleCodecContext, av.CodecContext.create("cc_dec", "r"))
+        self._decoder.options = {"real_time": "1", "real_time_latency_msec": "0"}
+        self._screen: list[str] = []
+        self._read: list[str] = []
+        self._since_seconds: float | None = None
+        self._changed_seconds = 0.0
+
+    def cues(self, data: bytes, seconds: float) -> Iterator[Cue]:
+        """Takes the `cc_data` triples of one picture, which is shown at `seconds`.
+
+        Raises:
+            av.FFmpegError: the bytes are not captions.
+        """
+        shown = self._decoder.decode2(av.Packet(data))
+        screen = self._screen if shown is None else _rows(shown)
+        if screen == self._screen:
+            if seconds - self._changed_seconds >= SETTLED_SECONDS:
+                yield from self._tell(seconds + LONGEST_ENDLESS_SECONDS)
+            return
+        if not _is_typed_on(self._screen, screen):
+            yield from self._tell(seconds)
+        self._screen, self._changed_seconds = screen, seconds
+        self._read = [row for row in self._read if row in screen]
+        if self._since_seconds is None:
+            self._since_seconds = seconds
+
+    def rest(self) -> Iterator[Cue]:
+        """What still stands on the screen when the source ends."""
+        yield from self._tell(self._changed_seconds + LONGEST_ENDLESS_SECONDS)
+
+    def _tell(self, end_seconds: float) -> Iterator[Cue]:
+        start_seconds, self._since_seconds = self._since_seconds, None
+        new = [row for row in self._screen if row not in self._read]
+        self._read = self._screen
+        if new and start_seconds is not None:
+            yield Cue(start_seconds, end_seconds, "\n".join(new))
+
+
+def _is_typed_on(before: list[str], after: list[str]) -> bool:
+    return bool(before) and after[:-1] == before[:-1] and after[-1:] != [] and after[-1].startswith(before[-1])
+
+
+def _rows(shown: SubtitleSet) -> list[str]:
+    """The last screen of a decoded set; every screen holds all of its rows."""
+    screens = [ass_text(screen.ass) for screen in shown if isinstance(screen, AssSubtitle)]
+    return screens[-1].splitlines() if screens else []

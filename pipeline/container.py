@@ -1,0 +1,120 @@
+"""Opens files, streams and devices with FFmpeg, and says in our words what it will not open."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+import av
+from av.container import InputContainer
+
+from pipeline.config import LiveConfig
+from pipeline.errors import (
+    SourceError,
+    SourceFormatError,
+    SourceNotFoundError,
+    SourceRefusedError,
+    SourceTimeoutError,
+    SourceUnauthorisedError,
+)
+from pipeline.redact import redact_url
+
+_LIVE_SCHEMES: Final = frozenset({"rtsp", "rtsps", "rtmp", "rtmps", "rtp", "srt", "udp", "tcp"})
+_RTSP_OPTIONS: Final = {"rtsp_transport": "tcp", "fflags": "genpts+discardcorrupt"}
+
+_ERRORS: Final[tuple[tuple[type[av.FFmpegError], type[SourceError], str], ...]] = (
+    (av.HTTPUnauthorizedError, SourceUnauthorisedError, "user or password refused; check both"),
+    (av.HTTPForbiddenError, SourceUnauthorisedError, "access forbidden; check the user's rights"),
+    (av.HTTPNotFoundError, SourceNotFoundError, "no such stream on the server; check the path"),
+    (av.FileNotFoundError, SourceNotFoundError, "no such file or device; check the path"),
+    (av.PermissionError, SourceUnauthorisedError, "not readable; check its permissions"),
+    (av.ConnectionRefusedError, SourceRefusedError, "connection refused; check address and port, and that it runs"),
+    (av.ExitError, SourceTimeoutError, "nothing came in time; check the network and that the stream runs"),
+    (av.TimeoutError, SourceTimeoutError, "nothing came in time; check the network and that the stream runs"),
+    (
+        av.ProtocolNotFoundError,
+        SourceFormatError,
+        "unknown kind of address; use a file, rtsp://, http(s):// or a device",
+    ),
+    (av.HTTPServerError, SourceError, "the server failed; look at its log"),
+    (av.HTTPClientError, SourceError, "the server refused the request; check the address"),
+    (
+        av.InvalidDataError,
+        SourceFormatError,
+        "not a media file or stream, or cut off before its index; check it in a player",
+    ),
+)
+"""FFmpeg's errors, the first that fits: what we raise, and *what; what to do*."""
+
+
+def file_path(url: str) -> Path | None:
+    """The file a URL means; none if it is a stream or a device."""
+    if url.startswith("file://"):
+        return Path(unquote(urlsplit(url).path))
+    return None if "://" in url or is_device(url) else Path(url)
+
+
+def is_device(url: str) -> bool:
+    """Whether it is a camera of this machine (Video4Linux)."""
+    return url.startswith("/dev/video")
+
+
+def is_always_live(url: str) -> bool:
+    """Whether the URL alone tells that the source has no end. An `http` one tells when it is open."""
+    return is_device(url) or url.partition("://")[0].lower() in _LIVE_SCHEMES
+
+
+def open_container(url: str, live: LiveConfig) -> InputContainer:
+    """Opens a file, a stream or a device.
+
+    Raises:
+        SourceError: it cannot be opened.
+    """
+    path = file_path(url)
+    if path is not None:
+        _check_file(path)
+        with translated(url):  # absolute, so that FFmpeg takes no part of the name for a protocol
+            return av.open(str(path.absolute()), metadata_errors="replace")
+    options = _RTSP_OPTIONS if url.lower().startswith(("rtsp://", "rtsps://")) else {}
+    timeout = (live.open_timeout_seconds, live.read_timeout_seconds)
+    with translated(url, live.open_timeout_seconds):
+        file_format = "v4l2" if is_device(url) else None
+        return av.open(url, format=file_format, options=dict(options), timeout=timeout, metadata_errors="replace")
+
+
+@contextmanager
+def translated(url: str, timeout_seconds: float | None = None) -> Iterator[None]:
+    """Turns FFmpeg's errors within into ours. FFmpeg's own texts are left out: they hold the URL with its password.
+
+    Raises:
+        SourceError: FFmpeg raised an error.
+    """
+    began = time.monotonic()
+    try:
+        yield
+    except av.FFmpegError as error:
+        if timeout_seconds is not None and time.monotonic() - began >= timeout_seconds:
+            raise _error(av.TimeoutError, url) from None  # whatever FFmpeg calls it
+        raise _error(type(error), url, error.strerror or "") from None
+
+
+def _error(kind: type[av.FFmpegError], url: str, reason: str = "") -> SourceError:
+    for theirs, ours, message in _ERRORS:
+        if issubclass(kind, theirs):
+            return ours(f"source: {redact_url(url)}: {message}")
+    return SourceError(f"source: {redact_url(url)}: {reason or 'cannot be read'}; check address and network")
+
+
+def _check_file(path: Path) -> None:
+    """What FFmpeg would only call invalid data."""
+    if not path.exists():
+        raise SourceNotFoundError(f"source: {path}: no such file; check the path")
+    if path.is_dir():
+        raise SourceFormatError(f"source: {path}: a folder; name a file in it")
+    if path.is_file() and path.stat().st_size == 0:
+        raise SourceFormatError(f"source: {path}: the file is empty; record or copy it again")
+    if not os.access(path, os.R_OK):
+        raise SourceUnauthorisedError(f"source: {path}: not readable; check its permissions")
