@@ -37,20 +37,20 @@ Reasons = dict[str, str]
 """Why a figure is None, by its dotted key."""
 
 
-def figures(files: Sequence[ScoredFile], threshold: float, shortest_event_seconds: float) -> dict[str, Any]:
+def figures(files: Sequence[ScoredFile], threshold: float, confirm_windows: int) -> dict[str, Any]:
     """All figures about right and wrong, nested as in `metrics.json`, with `reasons` for those that are None.
 
     Args:
         files: what was scored.
         threshold: at or over it a window is an anomaly.
-        shortest_event_seconds: a file must be as long as this for an event to begin in it.
+        confirm_windows: a file must have as many for an event to begin in it.
     """
     reasons: Reasons = {}
     rows = [(row, found) for file in files for row in file.rows if (found := row_windows(row, file.windows))]
     return {
         "clip": _clip(rows, threshold, reasons),
         "frame": _frame(files, reasons),
-        "event": _event(files, shortest_event_seconds, reasons),
+        "event": _event(files, confirm_windows, reasons),
         "calibration": _calibration(files, reasons),
         "by_modality": {name: _by_name(rows, name, f"by_modality.{name}", reasons) for name in MODALITIES},
         "by_label": {label: _by_label(rows, label, reasons) for label in _anomalies(row for row, _ in rows)},
@@ -122,10 +122,10 @@ class _Tally(NamedTuple):
     delays: list[float]
 
 
-def _event(files: Sequence[ScoredFile], shortest_seconds: float, reasons: Reasons) -> dict[str, Any]:
+def _event(files: Sequence[ScoredFile], confirm_windows: int, reasons: Reasons) -> dict[str, Any]:
     """Events against true anomalies. Files too short for an event to begin in them add no normal hours."""
     right, false, missed, delays = _tally(files)
-    hours = sum(_length(file.truth.normal) for file in files if file.duration_seconds >= shortest_seconds) / 3600
+    hours = sum(_length(file.truth.normal) for file in files if len(file.windows) >= confirm_windows) / 3600
     compute: dict[str, Callable[[], float]] = {
         "precision": lambda: _share(right, right + false, "no event"),
         "recall": lambda: _share(right, right + missed, "no anomaly"),

@@ -36,7 +36,7 @@ def scored(
 
 
 def measured(*files: ScoredFile, threshold: float = 0.5) -> dict[str, Any]:
-    result = figures(files, threshold, shortest_event_seconds=3)
+    result = figures(files, threshold, confirm_windows=2)
     json.dumps(result, allow_nan=False)
     return result
 
@@ -123,8 +123,8 @@ def test_time_that_no_window_covers_has_no_score() -> None:
 def test_events_are_matched_counted_and_timed() -> None:
     hour = 3600.0
     event = measured(
-        scored([row(10, 20, "fight"), row(100, 110, "fire")], [0.1], hour, [(11, 21, 13), (500, 503, 502)]),
-        scored([row(50, 60, "fight")], [0.1], hour, [(48, 70, 49), (61.5, 75, 63)]),
+        scored([row(10, 20, "fight"), row(100, 110, "fire")], [0.1] * 2, hour, [(11, 21, 13), (500, 503, 502)]),
+        scored([row(50, 60, "fight")], [0.1] * 2, hour, [(48, 70, 49), (61.5, 75, 63)]),
     )["event"]
     assert (event["num_anomalies"], event["num_found"], event["num_false"]) == (3, 2, 1)
     assert event["precision"] == pytest.approx(2 / 3)
@@ -137,9 +137,9 @@ def test_events_are_matched_counted_and_timed() -> None:
 
 def test_an_event_in_unlabelled_time_is_no_false_alarm() -> None:
     rows = [row(10, 20, "fight"), row(40, 50, "normal")]
-    event = measured(scored(rows, [0.1], 100, [(80, 85, 82)]))["event"]
+    event = measured(scored(rows, [0.1] * 2, 100, [(80, 85, 82)]))["event"]
     assert event["num_false"] == 0
-    event = measured(scored(rows, [0.1], 100, [(48, 85, 82)]))["event"]
+    event = measured(scored(rows, [0.1] * 2, 100, [(48, 85, 82)]))["event"]
     assert event["num_false"] == 1
     assert event["false_alarms_per_hour"] == pytest.approx(360)
 
