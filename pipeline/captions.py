@@ -12,6 +12,8 @@ from pipeline.subtitles import LONGEST_ENDLESS_SECONDS, ass_text
 
 SETTLED_SECONDS = 0.5
 """A row that nobody types on for this long is read."""
+_ERASE = bytes([0xFC, 0x94, 0x2C])
+"""Erase the screen, in field 1: settles which field is read, and without it `cc_dec` shows no rolling captions."""
 
 
 class Captions:
@@ -24,6 +26,7 @@ class Captions:
     def __init__(self) -> None:
         self._decoder = cast(SubtitleCodecContext, av.CodecContext.create("cc_dec", "r"))
         self._decoder.options = {"real_time": "1", "real_time_latency_msec": "0"}
+        self._decoder.decode2(av.Packet(_ERASE))
         self._screen: list[str] = []
         self._read: list[str] = []
         self._since_seconds: float | None = None
@@ -39,7 +42,7 @@ class Captions:
         screen = self._screen if shown is None else _rows(shown)
         if screen == self._screen:
             if seconds - self._changed_seconds >= SETTLED_SECONDS:
-                yield from self._tell(seconds + LONGEST_ENDLESS_SECONDS)
+                yield from self._tell(None)
             return
         if not _is_typed_on(self._screen, screen):
             yield from self._tell(seconds)
@@ -50,14 +53,14 @@ class Captions:
 
     def rest(self) -> Iterator[Cue]:
         """What still stands on the screen when the source ends."""
-        yield from self._tell(self._changed_seconds + LONGEST_ENDLESS_SECONDS)
+        yield from self._tell(None)
 
-    def _tell(self, end_seconds: float) -> Iterator[Cue]:
+    def _tell(self, end_seconds: float | None) -> Iterator[Cue]:
         start_seconds, self._since_seconds = self._since_seconds, None
         new = [row for row in self._screen if row not in self._read]
         self._read = self._screen
         if new and start_seconds is not None:
-            yield Cue(start_seconds, end_seconds, "\n".join(new))
+            yield Cue(start_seconds, end_seconds or start_seconds + LONGEST_ENDLESS_SECONDS, "\n".join(new))
 
 
 def _is_typed_on(before: list[str], after: list[str]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations  # av.Packet takes a parameter in its stub only
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -35,6 +35,8 @@ class Media:
     """Packets that could not be read or decoded so far."""
     error: SourceError | None
     """Why reading ended before the source did."""
+    pacing: Callable[[Iterator[Item]], Iterator[Item]] | None
+    """What items pass through on their way out, to be held back."""
 
     def __init__(
         self, url: str, container: InputContainer | None, tracks: dict[int, Track], cues: Sequence[Cue], is_live: bool
@@ -42,6 +44,7 @@ class Media:
         """Takes what `open_media` opened."""
         self.num_bad_packets = 0
         self.error = None
+        self.pacing = None
         self.is_live = is_live
         self._url = url
         self._container = container
@@ -89,8 +92,9 @@ class Media:
         Raises:
             SourceError: a file cannot be read on. A live source just ends, and `error` says why.
         """
+        items = _merged(self._decoded(), self._cues, keeps_rest=self._container is None)
         try:
-            yield from _merged(self._decoded(), self._cues, keeps_rest=self._container is None)
+            yield from items if self.pacing is None else self.pacing(items)
         except SourceError as error:
             self.error = error
             if not self.is_live:
