@@ -1,10 +1,9 @@
 """CEA-608 captions: two bytes a picture, typed onto a screen of 15 rows, read off it as cues."""
 
+import io
 from collections.abc import Iterator
-from typing import cast
 
 import av
-from av.subtitles.codeccontext import SubtitleCodecContext
 from av.subtitles.subtitle import AssSubtitle, SubtitleSet
 
 from pipeline.item import Cue
@@ -12,8 +11,11 @@ from pipeline.subtitles import LONGEST_ENDLESS_SECONDS, ass_text
 
 SETTLED_SECONDS = 0.5
 """A row that nobody types on for this long is read."""
+_CARRIER = b"Scenarist_SCC V1.0\n\n00:00:00:00\t942c\n"
+"""A file of captions to take the decoder from: only one that belongs to a file knows its time base, and without time
+stamps `cc_dec` does not show captions that roll up."""
 _ERASE = bytes([0xFC, 0x94, 0x2C])
-"""Erase the screen, in field 1: settles which field is read, and without it `cc_dec` shows no rolling captions."""
+"""Erase the screen, in field 1: `cc_dec` reads the first field it sees, and begins to show from the first erasure."""
 
 
 class Captions:
@@ -24,9 +26,10 @@ class Captions:
     """
 
     def __init__(self) -> None:
-        self._decoder = cast(SubtitleCodecContext, av.CodecContext.create("cc_dec", "r"))
+        self._carrier = av.open(io.BytesIO(_CARRIER), format="scc")
+        self._decoder = self._carrier.streams.subtitles[0].codec_context
         self._decoder.options = {"real_time": "1", "real_time_latency_msec": "0"}
-        self._decoder.decode2(av.Packet(_ERASE))
+        self._decode(_ERASE, 0.0)
         self._screen: list[str] = []
         self._read: list[str] = []
         self._since_seconds: float | None = None
@@ -38,7 +41,7 @@ class Captions:
         Raises:
             av.FFmpegError: the bytes are not captions.
         """
-        shown = self._decoder.decode2(av.Packet(data))
+        shown = self._decode(data, seconds)
         screen = self._screen if shown is None else _rows(shown)
         if screen == self._screen:
             if seconds - self._changed_seconds >= SETTLED_SECONDS:
@@ -55,6 +58,11 @@ class Captions:
         """What still stands on the screen when the source ends."""
         yield from self._tell(None)
 
+    def _decode(self, data: bytes, seconds: float) -> SubtitleSet | None:
+        packet = av.Packet(data)
+        packet.pts = round(1000 * seconds)  # SCC counts milliseconds
+        return self._decoder.decode2(packet)
+
     def _tell(self, end_seconds: float | None) -> Iterator[Cue]:
         start_seconds, self._since_seconds = self._since_seconds, None
         new = [row for row in self._screen if row not in self._read]
@@ -64,7 +72,9 @@ class Captions:
 
 
 def _is_typed_on(before: list[str], after: list[str]) -> bool:
-    return bool(before) and after[:-1] == before[:-1] and after[-1:] != [] and after[-1].startswith(before[-1])
+    if not before or len(after) != len(before):
+        return False
+    return after[:-1] == before[:-1] and after[-1].startswith(before[-1])
 
 
 def _rows(shown: SubtitleSet) -> list[str]:

@@ -31,9 +31,6 @@ _DEFAULT_FRAME_RATE = 25
 class VideoTrack:
     """Pictures: the first of every cell of 1 / frame rate seconds, the only one a window takes. Captions in them."""
 
-    has_captions = False
-    """Whether captions were seen so far."""
-
     def __init__(self, stream: av.VideoStream, spec: Spec, clock: Clock, reads_captions: bool) -> None:
         self._clock = clock
         self._size = spec.frame_size
@@ -41,7 +38,8 @@ class VideoTrack:
         self._frame_seconds = float(1 / (stream.average_rate or _DEFAULT_FRAME_RATE))
         self._last_cell = -1
         self._reformatter = VideoReformatter()
-        self._captions = Captions() if reads_captions else None
+        self._reads_captions = reads_captions
+        self._captions: Captions | None = None
         stream.codec_context.thread_count = 2
         stream.codec_context.thread_type = "AUTO"
 
@@ -63,6 +61,11 @@ class VideoTrack:
         if _is_last(packet) and self._captions is not None:
             yield from self._captions.rest()
 
+    @property
+    def has_captions(self) -> bool:
+        """Whether captions were seen so far."""
+        return self._captions is not None
+
     def _seconds(self, frame: av.VideoFrame) -> float | None:
         if frame.pts is None or frame.time_base is None:
             return self._clock.after(self._frame_seconds)
@@ -75,8 +78,8 @@ class VideoTrack:
 
     def _cues(self, frame: av.VideoFrame, seconds: float) -> Iterator[Cue]:
         captions = frame.side_data.get("A53_CC")
-        if isinstance(captions, SideData) and self._captions is not None:
-            self.has_captions = True
+        if self._reads_captions and isinstance(captions, SideData):
+            self._captions = self._captions or Captions()
             yield from self._captions.cues(bytes(captions), seconds)
 
 
