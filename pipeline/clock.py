@@ -1,23 +1,28 @@
 """One clock for the tracks of a source: seconds since its start, whatever its time stamps do."""
 
+from collections import deque
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final
 
-LARGEST_JUMP_SECONDS: Final = 10.0
-"""A time stamp further ahead than this is a hole only where a file is long enough to have one."""
-LARGEST_STEP_BACK_SECONDS: Final = 1.0
-"""A time stamp further back than this is a clock that was set, not a packet that came late."""
+STEP_SECONDS: Final = 2.0
+"""A time stamp this much further than the last is believed at once."""
+LATE_SECONDS: Final = 1.0
+"""A time stamp this little behind the last is a packet that comes late; further back, the source has set its clock."""
+SLOWEST_SECONDS: Final = 60.0
+"""Between two frames of the slowest source."""
+HOLE_SECONDS: Final = 10.0
+"""The longest hole of a live stream: more is a clock that was set."""
 
 
 @dataclass(slots=True)
 class Timeline:
     """What the clocks of a source's tracks share."""
 
-    start_seconds: float | None
-    """Time stamp of the source's start, moved whenever the source sets its clock; none until the first packet."""
     duration_seconds: float | None
-    """Of a file, from its header."""
+    """Of a file, from its header; none for a live source."""
+    starts: deque[float] = field(default_factory=lambda: deque(maxlen=8))
+    """Time stamps of the source's start, a new one for every time that it set its clock, the latest last."""
     latest_seconds: float = field(default=0.0, init=False)
     """The latest time any track has reached."""
 
@@ -25,61 +30,69 @@ class Timeline:
 class Clock:
     """The time of one track.
 
-    A time stamp that leaps is not believed until the next one goes on from it: then the source has set its clock
-    (a camera that learnt the time, recordings joined end to end), and this one goes on without a leap. A track that
-    leaps after another takes the same step, so that sound and picture stay together.
+    A time stamp that leaps is believed only if the next one goes on from it; one corrupted stamp changes nothing. Then
+    it is a hole, or the source has set its clock (a camera that learnt the time, recordings joined end to end): this
+    one goes on without a leap. A track that leaps after another takes the same step: sound and picture stay together.
     """
 
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
         self._start_seconds: float | None = None
         self._last_seconds = -1e-3
+        self._step_seconds = STEP_SECONDS
         self._suspect: float | None = None
 
     def seconds(self, pts: int, time_base: Fraction) -> float | None:
-        """Time of a packet or frame; none if it goes backward or cannot be believed, and is to be dropped."""
+        """Time of a frame; none if it goes backward or cannot be believed, and is to be dropped."""
         stamp = float(pts * time_base)
-        if self._timeline.start_seconds is None:
-            self._timeline.start_seconds = stamp
+        if not self._timeline.starts:
+            self._timeline.starts.append(stamp)
         if self._start_seconds is None:
-            self._start_seconds = self._timeline.start_seconds
+            self._start_seconds = self._timeline.starts[-1]
         seconds = stamp - self._start_seconds
-        if self._is_leap(seconds):
+        reached = max(self._last_seconds, self._timeline.latest_seconds)
+        if not self._last_seconds - LATE_SECONDS <= seconds <= reached + self._step_seconds:
             suspect, self._suspect = self._suspect, stamp
-            if suspect is None or not 0 < stamp - suspect <= LARGEST_JUMP_SECONDS:
+            if suspect is None or not self._goes_on(suspect - self._start_seconds, stamp - suspect):
                 return None
-            self._start_seconds = self._new_start(stamp, stamp - suspect)
-            seconds = stamp - self._start_seconds
+            self._step_seconds = max(self._step_seconds, stamp - suspect)
+            if not self._is_hole(seconds, reached):
+                self._start_seconds = self._new_start(stamp, stamp - suspect)
+                seconds = stamp - self._start_seconds
         self._suspect = None
-        return self._reached(seconds)
+        return seconds if self._reach(seconds) else None
 
     def place(self, pts: int, time_base: Fraction) -> float:
         """Time of a packet that may be far ahead of the other tracks, or behind them: a subtitle's."""
-        start = self._timeline.start_seconds or 0.0
+        start = self._timeline.starts[-1] if self._timeline.starts else 0.0
         return max(0.0, float(pts * time_base) - start)
 
     def after(self, step_seconds: float) -> float:
         """Time of a frame without a time stamp: a step after the last one."""
         seconds = 0.0 if self._last_seconds < 0 else self._last_seconds + step_seconds
-        self._reached(seconds)
+        self._reach(seconds)
         return seconds
 
-    def _is_leap(self, seconds: float) -> bool:
-        if seconds < self._last_seconds - LARGEST_STEP_BACK_SECONDS:
-            return True
-        reached = max(self._last_seconds, self._timeline.latest_seconds)
-        return seconds > max(reached + LARGEST_JUMP_SECONDS, self._timeline.duration_seconds or 0.0)
+    def _goes_on(self, suspect_seconds: float, step_seconds: float) -> bool:
+        """Whether a stamp follows the suspect; the frames of a slow source are as far apart as the suspect was."""
+        slow_seconds = min(1.5 * (suspect_seconds - self._last_seconds), SLOWEST_SECONDS)
+        return 0 < step_seconds <= max(self._step_seconds, slow_seconds)
+
+    def _is_hole(self, seconds: float, reached: float) -> bool:
+        return reached < seconds <= max(reached + HOLE_SECONDS, self._timeline.duration_seconds or 0.0)
 
     def _new_start(self, stamp: float, step_seconds: float) -> float:
-        latest, shared = self._timeline.latest_seconds, self._timeline.start_seconds
-        if shared is not None and abs(stamp - shared - latest) <= LARGEST_JUMP_SECONDS:
-            return shared
-        self._timeline.start_seconds = stamp - latest - step_seconds
-        return self._timeline.start_seconds
+        """A start that another track has found already, or else one that lets this track go on where the source is."""
+        latest = self._timeline.latest_seconds
+        for start in reversed(self._timeline.starts):
+            if abs(stamp - start - latest) <= STEP_SECONDS:
+                return start
+        self._timeline.starts.append(stamp - latest - min(step_seconds, STEP_SECONDS))
+        return self._timeline.starts[-1]
 
-    def _reached(self, seconds: float) -> float | None:
+    def _reach(self, seconds: float) -> bool:
         if seconds <= self._last_seconds:
-            return None
+            return False
         self._last_seconds = seconds
         self._timeline.latest_seconds = max(self._timeline.latest_seconds, seconds)
-        return seconds
+        return True

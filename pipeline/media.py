@@ -124,6 +124,8 @@ class Media:
                 except av.InvalidDataError:
                     bad_reads += 1
                     self.num_bad_packets += 1
+                except IndexError:  # PyAV, at the end of a file in which tracks appeared that its header had not
+                    return
         raise SourceFormatError(f"source: {redact_url(self._url)}: unreadable from here on; record or copy it again")
 
 
@@ -144,8 +146,9 @@ def open_media(url: str, spec: Spec, live: LiveConfig = _DEFAULTS) -> Media:
     container = open_container(url, live)
     duration_seconds = _duration_seconds(container)
     is_live = is_always_live(url) or (path is None and duration_seconds is None)
-    start_seconds = None if container.start_time is None else container.start_time / av.time_base
-    timeline = Timeline(start_seconds, None if is_live else duration_seconds)
+    timeline = Timeline(None if is_live else duration_seconds)
+    if container.start_time is not None:
+        timeline.starts.append(container.start_time / av.time_base)
     tracks = _tracks(container, spec, timeline, reads_text=not cues)
     if not tracks:
         missing = _what_is_missing(container)
