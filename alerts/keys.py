@@ -1,0 +1,52 @@
+"""Every name in Redis, every number and every timeout of the alerts, each with its reason."""
+
+from typing import Final
+
+STREAM: Final = "heed:alerts"
+"""Stream of all alerts, one field each: the truth."""
+FIELD: Final = "alert"
+"""The field of a stream entry that holds the JSON."""
+CHANNEL: Final = "heed:alerts:live"
+"""Pub/Sub mirror of the stream, for who may miss some."""
+DEAD: Final = "heed:alerts:dead"
+"""Stream of entries that no consumer could handle, with the reason: nothing is thrown away unseen."""
+STATE: Final = "heed:state:"
+"""Followed by the source's name: hash of its present state."""
+
+STREAM_LENGTH: Final = 10_000
+"""About how many entries either stream keeps (`MAXLEN ~`): some 10 MB, weeks of alerts."""
+STATE_SECONDS: Final = 60
+"""A state lives this long: longer than a reconnect pause (30 s), short enough that a dead watcher's is soon gone."""
+
+SOCKET_SECONDS: Final = 5.0
+"""For connecting, and for every answer. redis-py's own retries are off: they multiply with each other, and both
+publisher and subscriber try again for ever anyway. So one publish ends within 15 s (connect, handshake, command)."""
+FIRST_PAUSE_SECONDS: Final = 0.1
+"""Pause after the first failure; doubles every time."""
+LONGEST_PAUSE_SECONDS: Final = 10.0
+"""A broker that comes back is found within this."""
+QUIET_FAILURES: Final = 2
+"""Failures in a row that nobody is told of: a Redis that restarts is back before the third."""
+BATCH: Final = 100
+"""Most alerts sent, or read by a follower, at once: one round trip, well under a megabyte."""
+
+OUTBOX_SECONDS: Final = 5.0
+"""For another process that is just writing the same outbox."""
+CLOSE_SECONDS: Final = 1.5
+"""For a last attempt to send what waits, when the program ends: Ctrl-C has 2 s for everything."""
+
+BLOCK_SECONDS: Final = 0.5
+"""How long one read waits for news: the time a subscriber needs to notice that it shall stop."""
+CLAIM_IDLE_SECONDS: Final = 60
+"""An alert delivered, but not acknowledged for this long, goes to another consumer of the group."""
+CLAIM_EVERY_SECONDS: Final = 5
+"""How often a consumer looks for such alerts."""
+MOST_DELIVERIES: Final = 5
+"""An alert delivered this often and never acknowledged goes to `DEAD`: it brings its consumers down."""
+REMEMBERED: Final = 10_000
+"""Alerts that `distinct` remembers: as many as the stream keeps."""
+
+EMBEDDED_START_SECONDS: Final = 30.0
+"""For the embedded Redis to start and load what it holds; 100 MB take about one second."""
+SOCKET_PATH_BYTES: Final = 103
+"""Longest path of a unix socket: 107 on Linux, 103 on macOS."""
