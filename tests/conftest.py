@@ -1,0 +1,101 @@
+"""A real Redis, and what tests of the alerts share."""
+
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+import redis
+
+from alerts.alert import Alert, Evidence, Modalities, Modality, Model, alert_id
+from alerts.embedded import server_path
+
+BUNDLED = str(server_path())
+SERVERS = {"bundled": BUNDLED, "system": shutil.which("redis-server")}
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 10) -> None:
+    """Fails the test if it does not come true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"did not happen within {seconds} s")
+        time.sleep(0.01)
+
+
+class RedisServer:
+    """A private Redis that keeps what it is told, and may be killed and started again."""
+
+    def __init__(self, executable: str, folder: Path, *options: str) -> None:
+        socket = folder / "private.sock"
+        self.url = f"unix://{socket}"
+        self._command = [executable, "--port", "0", "--unixsocket", str(socket), "--dir", str(folder)]
+        self._command += ["--appendonly", "yes", "--save", "", *options]
+        self.client: Any = redis.Redis.from_url(self.url, protocol=2)
+        self.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+        self.kill()
+
+    def start(self) -> None:
+        """Returns when it answers."""
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+        wait_until(self._answers)
+
+    def kill(self) -> None:
+        """Ends it without a warning."""
+        self._process.kill()
+        self._process.wait()
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.client.ping())
+        except redis.AuthenticationError:
+            return True
+        except redis.ConnectionError:
+            return False
+
+
+@pytest.fixture(params=[name for name, path in SERVERS.items() if path])
+def redis_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RedisServer]:
+    executable = SERVERS[request.param]
+    assert executable is not None
+    with RedisServer(executable, tmp_path) as server:
+        yield server
+
+
+def make_alert(number: int = 0, **changes: Any) -> Alert:
+    """The alert of one step of a long event; steps of one source have different numbers."""
+    started_at = datetime(2026, 11, 22, 7, 15, 1, 250_000, tzinfo=UTC)
+    end = changes.get("kind") == "end"
+    fields = {
+        "version": 1,
+        "id": alert_id("gate", started_at),
+        "sequence": number,
+        "kind": "update" if number else "begin",
+        "source": "gate",
+        "label": "gun_shot",
+        "score": 0.93,
+        "threshold": 0.5,
+        "started_at": started_at,
+        "ended_at": started_at + timedelta(seconds=8) if end else None,
+        "peak_at": started_at + timedelta(seconds=2),
+        "modalities": Modalities(
+            video=Modality(present=True, score=0.12, contribution=-0.1),
+            audio=Modality(present=True, score=0.95, contribution=3.2),
+            text=Modality(present=False, score=None, contribution=None),
+        ),
+        "text": "drop the weapon",
+        "model": Model(name="street-1", sha256="0f" * 32, provider="CPUExecutionProvider"),
+        "latency_seconds": 0.4,
+        "evidence": Evidence(clip="evidence/gate.mp4", snapshot=None),
+    }
+    return Alert.model_validate(fields | changes)
