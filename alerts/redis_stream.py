@@ -1,0 +1,131 @@
+"""The publisher: alerts to the outbox at once, and from there to Redis for as long as it takes."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import Self
+
+import redis
+from redis.typing import EncodableT, FieldT
+
+from alerts import keys
+from alerts.alert import Alert
+from alerts.connect import complaint
+from alerts.outbox import Outbox
+
+_log = logging.getLogger(__name__)
+
+
+class Publisher:
+    """A sink of alerts that never waits for Redis.
+
+    An alert is on the disk before the call returns, and is removed only after Redis has said yes; what waits from an
+    earlier run goes first. A crash in between sends an alert again, with the same id and sequence.
+    """
+
+    def __init__(self, client: redis.Redis, state: Path) -> None:
+        """Starts to send what waits in `state`.
+
+        Args:
+            client: Where to; need not be reachable yet. The caller closes it, after the publisher.
+            state: The state folder; the outbox lives in it.
+
+        Raises:
+            OutboxError: the outbox cannot be opened.
+        """
+        self._client = client
+        self._outbox = Outbox(state / "outbox.sqlite")
+        self._states: dict[str, dict[FieldT, EncodableT]] = {}
+        self._states_lock = Lock()
+        self._failures = 0
+        self._awake = Event()
+        self._closing = Event()
+        self._thread = Thread(target=self._run, name="publisher", daemon=True)
+        self._thread.start()
+
+    def __call__(self, alert: Alert) -> None:
+        """Takes charge of the alert.
+
+        Raises:
+            OutboxError: it cannot be written to the disk.
+        """
+        self._outbox.put(alert)
+        self._awake.set()
+
+    def announce(self, source: str, state: Mapping[str, str | float]) -> None:
+        """Makes this the present state of the source; forgotten when Redis is away, for the next one is better."""
+        with self._states_lock:
+            self._states[source] = {name: str(value) for name, value in state.items()}
+        self._awake.set()
+
+    def close(self, timeout: float = keys.CLOSE_SECONDS) -> None:
+        """Sends what waits, in one last attempt. What does not get through stays for the next start.
+
+        Args:
+            timeout: Most seconds to take.
+        """
+        self._closing.set()
+        self._awake.set()
+        self._thread.join(timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run(self) -> None:
+        pause = keys.FIRST_PAUSE_SECONDS
+        is_last = False
+        while not is_last:
+            is_last = self._closing.is_set()  # asked before sending: what was put before close() is still sent
+            self._awake.clear()
+            try:
+                self._send_alerts()
+                self._send_states()
+            except (redis.RedisError, OSError) as error:
+                self._failed(error)
+                self._closing.wait(pause)
+                pause = min(2 * pause, keys.LONGEST_PAUSE_SECONDS)
+            else:
+                self._succeeded()
+                pause = keys.FIRST_PAUSE_SECONDS
+                if not is_last:
+                    self._awake.wait()
+        self._outbox.close()
+
+    def _send_alerts(self) -> None:
+        while waiting := self._outbox.pending():
+            pipeline = self._client.pipeline(transaction=True)
+            for _, alert in waiting:
+                pipeline.xadd(keys.STREAM, {keys.FIELD: alert}, maxlen=keys.STREAM_LENGTH, approximate=True)
+                pipeline.publish(keys.CHANNEL, alert)
+            pipeline.execute()
+            self._outbox.remove(waiting[-1][0])
+
+    def _send_states(self) -> None:
+        with self._states_lock:
+            states, self._states = self._states, {}
+        if not states:
+            return
+        pipeline = self._client.pipeline(transaction=True)
+        for source, state in states.items():
+            key = keys.STATE + source
+            pipeline.delete(key)
+            pipeline.hset(key, mapping=state)
+            pipeline.expire(key, keys.STATE_SECONDS)
+        pipeline.execute()
+
+    def _failed(self, error: redis.RedisError | OSError) -> None:
+        self._failures += 1
+        with self._states_lock:
+            self._states.clear()
+        if self._failures == keys.QUIET_FAILURES + 1:
+            said = complaint(self._client, error) if isinstance(error, redis.RedisError) else str(error)
+            _log.warning("%s; alerts wait on the disk, trying again", said)
+
+    def _succeeded(self) -> None:
+        if self._failures > keys.QUIET_FAILURES:
+            _log.warning("redis: back after %d failed attempts; nothing waits", self._failures)
+        self._failures = 0

@@ -1,0 +1,191 @@
+"""The publisher: in order, at least once, never waiting for Redis."""
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import RedisServer, make_alert, wait_until
+
+from alerts import keys
+from alerts.alert import Alert
+from alerts.connect import from_url
+from alerts.errors import OutboxError
+from alerts.outbox import Outbox
+from alerts.redis_stream import Publisher
+from alerts.subscribe import states
+
+
+def stored(server: RedisServer) -> list[int]:
+    return [Alert.from_json(fields[b"alert"]).sequence for _, fields in server.client.xrange(keys.STREAM)]
+
+
+def waiting(state: Path) -> int:
+    outbox = Outbox(state / "outbox.sqlite")
+    try:
+        return len(outbox)
+    finally:
+        outbox.close()
+
+
+def test_alerts_reach_stream_and_mirror_in_order(redis_server: RedisServer, tmp_path: Path) -> None:
+    mirror = redis_server.client.pubsub()
+    mirror.subscribe(keys.CHANNEL)
+    assert mirror.get_message(timeout=5) is not None
+    with from_url(redis_server.url) as client, Publisher(client, tmp_path) as publish:
+        for number in range(250):
+            publish(make_alert(number))
+    assert stored(redis_server) == list(range(250))
+    heard = [mirror.get_message(timeout=5) for _ in range(250)]
+    assert [Alert.from_json(message["data"]).sequence for message in heard if message] == list(range(250))
+    assert waiting(tmp_path) == 0
+    mirror.close()
+
+
+def test_a_publish_returns_at_once_while_redis_is_silent_and_close_keeps_its_time(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with from_url(f"redis://127.0.0.1:{server.getsockname()[1]}?socket_timeout=0.4") as client:
+            publish = Publisher(client, tmp_path)
+            start = time.monotonic()
+            for number in range(20):
+                publish(make_alert(number))
+                publish.announce("gate", {"label": "normal"})
+            assert time.monotonic() - start < 2
+            start = time.monotonic()
+            publish.close(2)
+            assert time.monotonic() - start < 2
+        assert waiting(tmp_path) == 20
+
+
+def test_what_an_earlier_run_could_not_send_goes_first(redis_server: RedisServer, tmp_path: Path) -> None:
+    redis_server.kill()
+    with from_url(redis_server.url) as client, Publisher(client, tmp_path) as publish:
+        publish(make_alert(0))
+        publish(make_alert(1))
+    assert waiting(tmp_path) == 2
+    redis_server.start()
+    with from_url(redis_server.url) as client, Publisher(client, tmp_path) as publish:
+        publish(make_alert(2))
+    assert stored(redis_server) == [0, 1, 2]
+
+
+def test_redis_killed_and_back_in_the_middle_loses_nothing_and_is_told(
+    redis_server: RedisServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    with from_url(redis_server.url) as client, Publisher(client, tmp_path) as publish:
+        for number in range(50):
+            publish(make_alert(number))
+        redis_server.kill()
+        for number in range(50, 100):
+            publish(make_alert(number))
+        wait_until(lambda: "alerts wait on the disk" in caplog.text)
+        redis_server.start()
+        wait_until(lambda: "nothing waits" in caplog.text, 20)
+    assert sorted(set(stored(redis_server))) == list(range(100))
+    assert stored(redis_server) == sorted(stored(redis_server))
+    assert waiting(tmp_path) == 0
+
+
+PUBLISHING = """
+import sys
+from pathlib import Path
+from conftest import make_alert
+from alerts.connect import from_url
+from alerts.redis_stream import Publisher
+
+publish = Publisher(from_url(sys.argv[1]), Path(sys.argv[2]))
+for number in range(100_000):
+    publish(make_alert(number))
+    print(number, flush=True)
+"""
+
+
+@pytest.mark.parametrize("is_redis_there", [True, False])
+def test_a_killed_publisher_loses_nothing_it_took_charge_of(
+    is_redis_there: bool, redis_server: RedisServer, tmp_path: Path
+) -> None:
+    if not is_redis_there:
+        redis_server.kill()
+    command = [sys.executable, "-c", PUBLISHING, redis_server.url, str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        taken = [int(process.stdout.readline()) for _ in range(60)]
+        process.send_signal(signal.SIGKILL)
+        taken += [int(line) for line in process.stdout.read().split()]
+    if not is_redis_there:
+        redis_server.start()
+    with from_url(redis_server.url) as client, Publisher(client, tmp_path):
+        pass
+    found = list(dict.fromkeys(stored(redis_server)))
+    assert found == list(range(len(found)))
+    assert len(found) >= len(taken)
+
+
+def test_a_resent_alert_is_the_same_alert(redis_server: RedisServer, tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox.sqlite")
+    alert = make_alert(3)
+    for _ in range(2):  # as after a crash between Redis's yes and the removal
+        outbox.put(alert)
+        with from_url(redis_server.url) as client, Publisher(client, tmp_path):
+            pass
+    outbox.close()
+    sent = [Alert.from_json(fields[b"alert"]) for _, fields in redis_server.client.xrange(keys.STREAM)]
+    assert sent == [alert, alert]
+
+
+def test_the_stream_is_kept_short(redis_server: RedisServer, tmp_path: Path) -> None:
+    pipeline = redis_server.client.pipeline()
+    for _ in range(keys.STREAM_LENGTH + 500):
+        pipeline.xadd(keys.STREAM, {"alert": "old"})
+    pipeline.execute()
+    with from_url(redis_server.url) as client, Publisher(client, tmp_path) as publish:
+        publish(make_alert(9))
+    assert keys.STREAM_LENGTH <= redis_server.client.xlen(keys.STREAM) < keys.STREAM_LENGTH + 200
+
+
+def test_the_state_is_the_last_one_announced_and_does_not_last(redis_server: RedisServer, tmp_path: Path) -> None:
+    with from_url(redis_server.url) as client, Publisher(client, tmp_path) as publish:
+        publish.announce("gate", {"label": "normal", "score": 0.1, "old": 1})
+        wait_until(lambda: "gate" in states(client))
+        publish.announce("gate", {"label": "anomaly", "score": 0.93})
+        publish.announce("yard", {"label": "normal"})
+        wait_until(lambda: len(states(client)) == 2)
+        assert states(client) == {"gate": {"label": "anomaly", "score": "0.93"}, "yard": {"label": "normal"}}
+        assert 0 < redis_server.client.ttl(f"{keys.STATE}gate") <= keys.STATE_SECONDS
+
+
+def test_states_announced_while_redis_was_away_are_forgotten(redis_server: RedisServer, tmp_path: Path) -> None:
+    redis_server.kill()
+    with from_url(redis_server.url) as client:
+        publish = Publisher(client, tmp_path)
+        publish.announce("gate", {"label": "anomaly"})
+        publish.close()
+        redis_server.start()
+        assert states(client) == {}
+
+
+def test_a_refusing_redis_is_tried_again_for_ever(
+    redis_server: RedisServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis_server.client.set(keys.STREAM, "no stream")
+    with from_url(redis_server.url) as client, Publisher(client, tmp_path) as publish:
+        publish(make_alert(0))
+        wait_until(lambda: "wrong kind of value" in caplog.text)
+        redis_server.client.delete(keys.STREAM)
+        wait_until(lambda: stored(redis_server) == [0])
+    assert "weapon" not in caplog.text
+
+
+def test_a_closed_publisher_refuses(redis_server: RedisServer, tmp_path: Path) -> None:
+    with from_url(redis_server.url) as client:
+        publish = Publisher(client, tmp_path)
+        publish.close()
+        with pytest.raises(OutboxError, match="closed"):
+            publish(make_alert())
