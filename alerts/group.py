@@ -1,0 +1,136 @@
+"""A consumer group: each alert to one consumer, until one has acknowledged it."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import redis
+from redis.typing import EncodableT, FieldT
+
+from alerts import keys
+from alerts.alert import Alert
+from alerts.errors import AlertFormatError
+from alerts.link import BLOCK_MS, Entry, Link, T, entries, read_alert
+
+_log = logging.getLogger(__name__)
+
+
+def create_group(client: redis.Redis, group: str, start: str) -> None:
+    """Makes the group, unless it exists.
+
+    Args:
+        client: Where.
+        group: Its name.
+        start: Id of the last entry it shall not get; `$` for the newest.
+
+    Raises:
+        redis.RedisError: Redis is away or refuses.
+    """
+    try:
+        client.xgroup_create(keys.STREAM, group, start, mkstream=True)
+    except redis.ResponseError as error:
+        if not str(error).startswith("BUSYGROUP"):
+            raise
+
+
+def shared(link: Link, group: str, consumer: str) -> Iterator[Alert]:
+    """This consumer's alerts; each is acknowledged when the next one is asked for."""
+    member = _Member(link, group, consumer)
+    with link.client:
+        for entry_id, fields in member.deliveries():
+            try:
+                alert = read_alert(fields)
+            except AlertFormatError as error:
+                member.bury(entry_id, fields, str(error))
+                continue
+            yield alert
+            member.acknowledge(entry_id)
+
+
+class _Member:
+    """One consumer of a group.
+
+    Entries are taken one at a time. Those of a batch would count as delivered, and grow stale, while the first of
+    them is still being handled; and a consumer that brings itself down would bury its innocent neighbours.
+    """
+
+    def __init__(self, link: Link, group: str, consumer: str) -> None:
+        self._link = link
+        self._client = link.client
+        self._group = group
+        self._consumer = consumer
+
+    def deliveries(self) -> Iterator[Entry]:
+        """Own ones left by an earlier run, stale ones of others, and new ones, until stopped."""
+        claim_at = time.monotonic()
+        while not self._link.stopped():
+            if time.monotonic() >= claim_at and not self._claim():
+                claim_at = time.monotonic() + keys.CLAIM_EVERY_SECONDS
+            yield from self._own()
+            yield from self._read(">", BLOCK_MS)
+
+    def acknowledge(self, entry_id: bytes) -> None:
+        """Says that the entry is dealt with."""
+        self._link.ask(partial(self._client.xack, keys.STREAM, self._group, entry_id))
+
+    def bury(self, entry_id: bytes, fields: dict[bytes, bytes], reason: str) -> None:
+        """Moves the entry to the dead letters."""
+        _log.warning("redis: entry %s goes to %s: %s", entry_id.decode(), keys.DEAD, reason)
+        letter: dict[FieldT, EncodableT] = {"entry": entry_id, "group": self._group, "reason": reason}
+        letter.update(fields.items())
+
+        def move() -> None:  # builds the pipeline anew every time: one that failed is empty
+            pipeline = self._client.pipeline(transaction=True)
+            pipeline.xadd(keys.DEAD, letter, maxlen=keys.STREAM_LENGTH, approximate=True)
+            pipeline.xack(keys.STREAM, self._group, entry_id)
+            pipeline.execute()
+
+        self._link.ask(move)
+
+    def _own(self) -> Iterator[Entry]:
+        """What is delivered to this consumer and not acknowledged; each time counts as another delivery."""
+        last = "0"
+        while found := self._read(last, None):
+            ((entry_id, fields),) = found
+            last = entry_id.decode()
+            if not fields:
+                self.acknowledge(entry_id)
+            elif self._num_deliveries(entry_id) > keys.MOST_DELIVERIES:
+                self.bury(entry_id, fields, f"delivered {keys.MOST_DELIVERIES} times and never acknowledged")
+            else:
+                yield entry_id, fields
+
+    def _read(self, after: str, block_ms: int | None) -> list[Entry]:
+        """The next entry after this id, if any: of this consumer's own ones, or for `>` of the new ones."""
+        read = partial(
+            self._client.xreadgroup, self._group, self._consumer, {keys.STREAM: after}, count=1, block=block_ms
+        )
+        return entries(self._ask(read))
+
+    def _claim(self) -> bool:
+        """Makes one entry that someone left unacknowledged this consumer's own; false if there is none."""
+        idle_ms = keys.CLAIM_IDLE_SECONDS * 1000
+        claim = partial(
+            self._client.xautoclaim, keys.STREAM, self._group, self._consumer, idle_ms, count=1, justid=True
+        )
+        return bool(self._ask(claim))
+
+    def _num_deliveries(self, entry_id: bytes) -> int:
+        ask = partial(self._client.xpending_range, keys.STREAM, self._group, entry_id, entry_id, 1)
+        found = self._ask(ask)
+        return int(found[0]["times_delivered"]) if found else 0
+
+    def _ask(self, call: Callable[[], T]) -> T | None:
+        """The answer. A group that is gone, with the stream or with all of a Redis that keeps nothing, is made anew."""
+
+        def asked() -> T:
+            try:
+                return call()
+            except redis.ResponseError as error:
+                if not str(error).startswith(("NOGROUP", "UNBLOCKED")):
+                    raise
+                create_group(self._client, self._group, "0")
+                return call()
+
+        return self._link.ask(asked)
