@@ -1,13 +1,14 @@
 """Synthesises what a drawn scene sounds like: mono float32 in [-1, 1], 16 kHz."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.scene.brush import Rng
+
 Wave = NDArray[np.float64]
-Rng = np.random.Generator
 
 RATE: Final = 16_000
 
@@ -25,6 +26,11 @@ def coloured(rng: Rng, seconds: float, low: float, high: float, slope: float = 0
     soft = 1 / (1 + (low / np.maximum(hertz, 1)) ** 4) / (1 + (hertz / high) ** 4)
     noise = np.fft.irfft(spectrum * soft * np.maximum(hertz, 20) ** -slope, num)
     return noise / max(float(np.sqrt(np.mean(noise**2))), 1e-9)
+
+
+def _sum(waves: Iterable[Wave]) -> Wave:
+    """All of them together."""
+    return np.asarray(np.sum(list(waves), axis=0))
 
 
 def decay(seconds: float, half: float) -> Wave:
@@ -95,7 +101,7 @@ def siren(rng: Rng, seconds: float) -> Wave:
         speed = rng.uniform(0.2, 0.35) if kind == "wail" else rng.uniform(2.5, 4)
         hertz = low + (high - low) * (0.5 - 0.5 * np.cos(2 * np.pi * speed * time + rng.uniform(0, 6)))
     phase = 2 * np.pi * np.cumsum(hertz * np.linspace(1.02, 0.98, len(time))) / RATE
-    tone = sum(np.sin(part * phase) / part**1.2 for part in range(1, 6))
+    tone = _sum(np.sin(part * phase) / part**1.2 for part in range(1, 6))
     near = 0.45 + 0.55 * np.sin(np.pi * np.linspace(0.15, 0.85, len(time)))
     edge = np.minimum(1, np.minimum(time, seconds - time) / 0.3)
     return np.asarray(rng.uniform(0.12, 0.3) * tone * near * edge)
@@ -117,7 +123,7 @@ def dog_bark(rng: Rng, seconds: float = 2.0) -> Wave:
         time = clock(0.2)
         glide = pitch * (1 + 0.5 * np.sin(np.pi * time / 0.2)) * rng.uniform(0.95, 1.05)
         phase = 2 * np.pi * np.cumsum(glide) / RATE
-        voice = sum(np.sin(part * phase) * np.exp(-(((part * pitch - 1100) / 900) ** 2)) for part in range(1, 9))
+        voice = _sum(np.sin(part * phase) * np.exp(-(((part * pitch - 1100) / 900) ** 2)) for part in range(1, 9))
         bark = (voice + 0.4 * coloured(rng, 0.2, 500, 3000)) * np.sin(np.pi * time / 0.2) ** 0.6
         mix(track, rng.uniform(0.1, 0.3) * bark, at)
         at += rng.uniform(0.28, 0.6)
@@ -138,7 +144,7 @@ def clapping(rng: Rng, seconds: float = 2.0) -> Wave:
 def car_horn(rng: Rng, seconds: float = 0.9) -> Wave:
     """Two notes of a horn."""
     time, low = clock(seconds), rng.uniform(330, 440)
-    tone = sum(np.sin(2 * np.pi * low * pitch * part * time) / part for pitch in (1, 1.26) for part in range(1, 8))
+    tone = _sum(np.sin(2 * np.pi * low * pitch * part * time) / part for pitch in (1, 1.26) for part in range(1, 8))
     edge = np.minimum(1, np.minimum(time, seconds - time) / 0.03)
     return np.asarray(rng.uniform(0.05, 0.16) * tone * edge)
 
@@ -146,7 +152,7 @@ def car_horn(rng: Rng, seconds: float = 0.9) -> Wave:
 def bell(rng: Rng, seconds: float = 1.2) -> Wave:
     """A bicycle's bell: rings high too, but with few partials, twice."""
     time, low = clock(seconds), rng.uniform(1800, 2600)
-    ring = sum(np.sin(2 * np.pi * low * part * time) * decay(seconds, 0.16 / part) for part in (1, 2.0, 2.8))
+    ring = _sum(np.sin(2 * np.pi * low * part * time) * decay(seconds, 0.16 / part) for part in (1, 2.0, 2.8))
     twice = ring.copy()
     mix(twice, ring, 0.22)
     return np.asarray(rng.uniform(0.05, 0.14) * twice)
@@ -190,7 +196,7 @@ def car_pass(rng: Rng, seconds: float) -> Wave:
     near = 1 / (1 + ((time - seconds / 2) / (0.12 * seconds)) ** 2)
     drop = 1.04 - 0.08 / (1 + np.exp(-(time - seconds / 2) * 4))
     phase = 2 * np.pi * np.cumsum(rng.uniform(45, 80) * drop) / RATE
-    engine = sum(np.sin(part * phase) / part for part in range(1, 7))
+    engine = _sum(np.sin(part * phase) / part for part in range(1, 7))
     tyres = coloured(rng, seconds, 200, rng.uniform(900, 1800), 0.3)
     return np.asarray(rng.uniform(0.02, 0.06) * near * (0.5 * engine + tyres))
 

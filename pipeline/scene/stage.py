@@ -1,18 +1,17 @@
-"""Puts a scene on stage: who is where when, and every picture of it."""
+"""Puts a scene on stage: who and what is where, and when."""
 
 from dataclasses import dataclass
 from typing import Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import scene_draw as draw
-from pipeline.scene_motion import Floats, Joint, wander
-from pipeline.scene_play import Person, cyclist, edge, meeting, passer_by
-from pipeline.scene_street import LAMPS, Colour, Image, Street, street
-
-Rng = np.random.Generator
+from pipeline.scene import things
+from pipeline.scene.brush import Colour, Floats, Rng, disc, limb, shade
+from pipeline.scene.cast import Person, cyclist, edge, meeting, passer_by
+from pipeline.scene.motion import Joint, wander
+from pipeline.scene.person import flattened
+from pipeline.scene.street import LAMPS, Street, street
 
 LANES: Final = ((11.0, 1.0), (13.2, -1.0))
 """Distance of each lane, and the way its cars go: to the right, to the left."""
@@ -30,6 +29,8 @@ PAINTS: Final = (
 PLACES: Final = ((0.1, 6.2), (-2.0, 6.7), (2.1, 6.6))
 """Where people meet, as (right, away)."""
 NUM_GRAINS: Final = 6
+PARK: Final = 14.0
+"""Cars park this far to the left and right, in metres."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ Meeting = tuple[str, float, float]
 
 def stage(rng: Rng, meetings: list[Meeting], times: Floats, width: int, height: int) -> Stage:
     """Casts a scene: its meetings, and passers-by, traffic and trees as the seed has it."""
-    set_, end = street(rng, width, height), float(times[-1])
+    built, end = street(rng, width, height), float(times[-1])
     people, balls, busy = [], [], list[tuple[float, float, int]]()
     for kind, first, last in meetings:
         index = _free_place(rng, busy, first, last)
@@ -121,7 +122,7 @@ def stage(rng: Rng, meetings: list[Meeting], times: Floats, width: int, height: 
             balls.append(_ball(rng, times, group, first, last))
     strollers = [passer_by(rng, times, float(at), run=bool(rng.random() < 0.2)) for at in _arrivals(rng, end, 6.5)]
     riders = [cyclist(rng, times, float(at)) for at in _arrivals(rng, end, 22)]
-    dogs = [Dog(owner, draw.shade((170, 126, 84), rng.uniform(0.3, 1.3))) for owner in strollers if rng.random() < 0.25]
+    dogs = [Dog(owner, shade((170, 126, 84), rng.uniform(0.3, 1.3))) for owner in strollers if rng.random() < 0.25]
     cars = [
         Car(
             float(at), rng.uniform(6, 11), int(rng.integers(2)), int(rng.integers(3)), PAINTS[rng.integers(len(PAINTS))]
@@ -129,17 +130,17 @@ def stage(rng: Rng, meetings: list[Meeting], times: Floats, width: int, height: 
         for at in _arrivals(rng, end, rng.uniform(4, 12))
     ]
     trees = [
-        (np.array([x + rng.uniform(-0.6, 0.6), 8.9]), draw.foliage(rng)) for x in (-4.2, 4.8) if rng.random() < 0.7
+        (np.array([x + rng.uniform(-0.6, 0.6), 8.9]), things.foliage(rng)) for x in (-4.2, 4.8) if rng.random() < 0.7
     ]
-    _furnish(rng, set_)
+    _furnish(rng, built)
     shaken = rng.choice([0.25, 0.6, 1.6])
     shake = np.stack([wander(rng, times, 2.5, shaken), wander(rng, times, 2.5, shaken)], 1)
     grain = rng.normal(0, rng.uniform(1.5, 5), (NUM_GRAINS, height, width, 1)).astype(np.int16)
     figures = [
-        Figure(one, set_.camera.project(one.joints), set_.camera.project(draw.flattened(one.joints, set_.sun)))
+        Figure(one, built.camera.project(one.joints), built.camera.project(flattened(one.joints, built.sun)))
         for one in people + strollers + riders
     ]
-    return Stage(set_, times, figures, cars, dogs, balls, trees, shake, np.repeat(grain, 3, axis=3))
+    return Stage(built, times, figures, cars, dogs, balls, trees, shake, np.repeat(grain, 3, axis=3))
 
 
 def _free_place(rng: Rng, busy: list[tuple[float, float, int]], first: float, last: float) -> int:
@@ -171,93 +172,17 @@ def _ball(rng: Rng, times: Floats, players: list[Person], start: float, end: flo
     return Ball(path, start, end)
 
 
-def _furnish(rng: Rng, set_: Street) -> None:
+def _furnish(rng: Rng, built: Street) -> None:
     """Paints what never moves into the background: parked cars and lamps."""
-    right = -HALF
-    while right < HALF:
+    camera, image = built.camera, built.background
+    right = -PARK
+    while right < PARK:
         if rng.random() < 0.6:
             paint = PAINTS[rng.integers(len(PAINTS))]
-            draw.car(set_.background, np.array([right, PARKED]), 1, int(rng.integers(3)), paint, set_.camera)
+            things.car(image, np.array([right, PARKED]), 1, int(rng.integers(3)), paint, camera)
         right += rng.uniform(5.0, 6.2)
     for x in LAMPS:
-        foot, top, arm = (
-            set_.camera.project(np.array([x + dx, up, 8.95])) for dx, up in ((0, 0), (0, 4.6), (0.7, 4.7))
-        )
-        draw.limb(set_.background, foot, top, 0.07 * foot[2], 0.045 * foot[2], (62, 66, 70))
-        draw.limb(set_.background, top, arm, 0.04 * foot[2], 0.04 * foot[2], (62, 66, 70))
-        draw.disc(set_.background, arm, 0.13 * foot[2], (250, 240, 200))
-
-
-HALF: Final = 14.0
-
-
-def picture(staged: Stage, index: int) -> Image:
-    """Draws one picture, (H, W, 3) RGB."""
-    set_, time = staged.street, float(staged.times[index])
-    image = set_.background.copy()
-    _shadows(staged, index, image)
-    for _, paint in sorted(_cast(staged, index, time, image), key=lambda entry: -entry[0]):
-        paint()
-    if set_.night:
-        image = cv2.add(cv2.multiply(image, set_.light, scale=1 / 255), set_.glow)
-    move = np.array([[1, 0, staged.shake[index, 0]], [0, 1, staged.shake[index, 1]]])
-    image = cv2.warpAffine(image, move, (image.shape[1], image.shape[0]), borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(cv2.add(image, staged.grain[index % NUM_GRAINS], dtype=cv2.CV_8U), np.uint8)
-
-
-def _cast(staged: Stage, index: int, time: float, image: Image):  # type: ignore[no-untyped-def]
-    """Everything that moves and is in the picture, as (distance, painter)."""
-    camera = staged.street.camera
-    for place, leaves in staged.trees:
-        yield place[1], lambda place=place, leaves=leaves: draw.tree(image, leaves, place, time, camera)
-    for car in staged.cars:
-        spot = car.place(time)
-        if abs(spot[0]) < edge(spot[1], 1) + 3:
-            yield (
-                spot[1],
-                lambda car=car, spot=spot: draw.car(image, spot, LANES[car.lane][1], car.kind, car.paint, camera),
-            )
-    for figure in staged.figures:
-        spot = figure.person.joints[index, Joint.PELVIS]
-        if abs(spot[0]) < edge(spot[2], 1):
-            yield spot[2], lambda figure=figure: _person(staged, figure, index, image)
-    for dog in staged.dogs:
-        spot, ahead = dog.owner.joints[index, Joint.PELVIS], float(np.sign(np.cos(dog.owner.heading[index])) or 1)
-        moved = spot[0] * 9
-        yield (
-            spot[2] - 0.3,
-            lambda spot=spot, ahead=ahead, moved=moved, dog=dog: draw.dog(
-                image, np.array([spot[0] + 0.9 * ahead, spot[2] - 0.3]), ahead, moved, dog.coat, camera
-            ),
-        )
-    for ball in staged.balls:
-        if ball.start_seconds <= time < ball.end_seconds:
-            yield ball.path[index, 2] - 0.1, lambda ball=ball: draw.ball(image, ball.path[index], camera)
-
-
-def _person(staged: Stage, figure: Figure, index: int, image: Image) -> None:
-    camera, one = staged.street.camera, figure.person
-    if one.rides:
-        spot, ahead = one.joints[index, Joint.PELVIS], float(np.cos(one.heading[index]))
-        draw.bicycle(image, np.array([spot[0] + 0.15 * ahead, spot[2]]), ahead, spot[0] * 3 * ahead, camera)
-    draw.person(image, figure.spots[index], one.look)
-
-
-def _shadows(staged: Stage, index: int, image: Image) -> None:
-    """Darkens the ground under everybody."""
-    camera, time = staged.street.camera, float(staged.times[index])
-    mask = np.zeros(image.shape[:2], np.uint8)
-    for figure in staged.figures:
-        spot = figure.person.joints[index, Joint.PELVIS]
-        if abs(spot[0]) < edge(spot[2], 1) + 1.5:
-            draw.person_shadow(mask, figure.shadow[index], figure.person.look.height)
-    for car in staged.cars:
-        right, away = car.place(time)
-        if abs(right) < edge(away, 1) + 3:
-            corners = np.array([[right + x, 0, away + z] for x, z in ((-2.2, -1), (2.2, -1), (2.2, 0.9), (-2.2, 0.9))])
-            draw.area(mask, camera.project(corners)[:, :2], (200, 200, 200))
-    if mask.any():
-        top = int(mask.any(axis=1).argmax())
-        part = image[top:]
-        dark = cv2.merge([cv2.GaussianBlur(mask[top:], (5, 5), 0)] * 3)
-        part[:] = cv2.multiply(part, cv2.bitwise_not(cv2.convertScaleAbs(dark, alpha=0.5)), scale=1 / 255)
+        foot, top, arm = camera.spot(x, 0, 8.95), camera.spot(x, 4.6, 8.95), camera.spot(x + 0.7, 4.7, 8.95)
+        limb(image, foot, top, 0.07 * foot[2], 0.045 * foot[2], (62, 66, 70))
+        limb(image, top, arm, 0.04 * foot[2], 0.04 * foot[2], (62, 66, 70))
+        disc(image, arm, 0.13 * foot[2], (250, 240, 200))
