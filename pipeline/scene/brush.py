@@ -1,6 +1,7 @@
 """The brush of drawn scenes: discs, polygons and limbs, placed to a sixteenth of a pixel."""
 
 import math
+from functools import lru_cache
 from typing import Final
 
 import cv2
@@ -18,6 +19,7 @@ SHIFT: Final = 4
 UNIT: Final = 1 << SHIFT
 
 
+@lru_cache(maxsize=4096)
 def shade(colour: Colour, factor: float) -> Colour:
     """The colour, darker or brighter."""
     red, green, blue = (min(255, int(part * factor)) for part in colour)

@@ -26,8 +26,8 @@ def picture(stage: Stage, index: int) -> Image:
         paint()
     if street.night:
         image = np.asarray(cv2.add(dimmed(image, street.light), street.glow), np.uint8)
-    shift = np.array([[1, 0, stage.shake[index, 0]], [0, 1, stage.shake[index, 1]]])
-    shaken = cv2.warpAffine(image, shift, (image.shape[1], image.shape[0]), borderMode=cv2.BORDER_REPLICATE)
+    centre = np.array([image.shape[1] - 1, image.shape[0] - 1]) / 2 - stage.shake[index]
+    shaken = cv2.getRectSubPix(image, (image.shape[1], image.shape[0]), centre.tolist())
     return np.asarray(cv2.add(shaken, stage.grain[index % len(stage.grain)], dtype=cv2.CV_8U), np.uint8)
 
 
