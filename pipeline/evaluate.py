@@ -1,0 +1,143 @@
+"""`heed evaluate`: how right the model is on labelled files, and the files that say so."""
+
+import csv
+import io
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from export.bundle import open_bundle
+from export.runtime import Runtime
+from models.spec import MODALITIES
+from pipeline.config import Config, EngineConfig
+from pipeline.errors import HeedError, SourceError
+from pipeline.figures import BASELINES, figures
+from pipeline.labels import read_labels, rows_by_path
+from pipeline.offline import Progress, score_files
+from pipeline.scored import ScoredFile, row_windows
+
+Warn = Callable[[str], None]
+"""Told in one line what went wrong without stopping the rest."""
+
+
+class OutputError(HeedError, OSError):
+    """Results cannot be written."""
+
+
+def evaluate(
+    labels: Path,
+    bundle: Path | None,
+    config: Config,
+    out: Path | None = None,
+    *,
+    progress: Progress = lambda _done, _all: None,
+    warn: Warn = lambda _line: None,
+) -> dict[str, Any]:
+    """Scores every file of a labels file once and computes what `metrics.json` holds.
+
+    Args:
+        labels: the labels file.
+        bundle: folder of the model; none means the configuration's.
+        config: `engine` and `event` are used.
+        out: folder for `metrics.json` and `windows.csv`; none writes nothing.
+        progress: called after every batch.
+        warn: called for every file that cannot be read and every row without a window.
+
+    Raises:
+        LabelsError: the labels file is wrong.
+        SourceError: not one file can be read.
+        BundleError: the bundle is wrong.
+        ProviderError: the configured provider cannot be used.
+        OutputError: `out` cannot be written.
+    """
+    rows = rows_by_path(read_labels(labels))
+    if out is not None:
+        _make_folder(out)
+    runtime = _open(bundle, config.engine)
+    began = time.perf_counter()
+    files, unread = score_files(rows, runtime, config, progress)
+    speed = _speed(files, time.perf_counter() - began)
+    failed = [*unread.items(), *((file.path, error) for file in files for error in _rows_without_window(file))]
+    for _, error in failed:
+        warn(error)
+    if not files:
+        raise SourceError(f"evaluate: {labels}: none of {len(rows)} files can be read; the first: {failed[0][1]}")
+    metrics = {
+        "bundle": {"name": runtime.bundle.name, "sha256": runtime.bundle.sha256, "provider": runtime.provider},
+        **figures(files, runtime.bundle.manifest.threshold, config.event.confirm_windows),
+        "speed": speed,
+        "failed": [{"path": _name(path, labels), "error": error} for path, error in failed],
+    }
+    if out is not None:
+        _write(out / "windows.csv", _windows_csv(files, labels))
+        _write(out / "metrics.json", json.dumps(metrics, indent=2, allow_nan=False) + "\n")
+    return metrics
+
+
+def _open(bundle: Path | None, engine: EngineConfig) -> Runtime:
+    opened = open_bundle(bundle or engine.bundle)
+    return Runtime(opened, engine.provider, allow_cpu=engine.allow_cpu, threads=engine.threads)
+
+
+def _rows_without_window(file: ScoredFile) -> Iterator[str]:
+    for row in file.rows:
+        if not row_windows(row, file.windows):
+            stretch = f"{row.label} from {row.start_seconds or 0:g} s"
+            ends = f"no window there, the file ends at {file.duration_seconds:.1f} s"
+            yield f"labels: {file.path}: {stretch}: {ends}; mend the row"
+
+
+def _speed(files: Sequence[ScoredFile], seconds: float) -> dict[str, float | None]:
+    """Of reading and scoring together. The real-time factor is time taken over time of media: below 1 keeps up."""
+    media_seconds = sum(file.duration_seconds for file in files)
+    return {
+        "windows_per_second": sum(len(file.windows) for file in files) / seconds,
+        "real_time_factor": seconds / media_seconds if media_seconds else None,
+        "media_seconds": media_seconds,
+        "wall_seconds": seconds,
+    }
+
+
+def _windows_csv(files: Sequence[ScoredFile], labels: Path) -> str:
+    """Every window and its scores, for who wants to compute something else."""
+    names = (*MODALITIES, *BASELINES)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("path", "index", "start_seconds", "end_seconds", "score", *names))
+    for file in files:
+        path = _name(file.path, labels)
+        for window in file.windows:
+            times = (window.index, window.start_seconds, window.end_seconds)
+            writer.writerow((path, *times, window.score, *(window.others.get(name) for name in names)))
+    return text.getvalue()
+
+
+def _name(path: Path, labels: Path) -> str:
+    """The path as the labels file has it."""
+    return str(path.relative_to(labels.parent)) if path.is_relative_to(labels.parent) else str(path)
+
+
+def _make_folder(out: Path) -> None:
+    """Before the work, not after it."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"evaluate: {out}: {error.strerror}; name a folder that can be written") from None
+    if not os.access(out, os.W_OK | os.X_OK):
+        raise OutputError(f"evaluate: {out}: not writable; name a folder that can be written")
+
+
+def _write(path: Path, text: str) -> None:
+    """All of the file or none of it."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise OutputError(f"evaluate: {path}: {error.strerror}; free some space or name another folder") from None
