@@ -85,7 +85,7 @@ class Clock:
         """A start that another track has found already, or else one that lets this track go on where the source is."""
         latest = self._timeline.latest_seconds
         for start in reversed(self._timeline.starts):
-            if abs(stamp - start - latest) <= STEP_SECONDS:
+            if start != self._start_seconds and abs(stamp - start - latest) <= STEP_SECONDS:
                 return start
         self._timeline.starts.append(stamp - latest - min(step_seconds, STEP_SECONDS))
         return self._timeline.starts[-1]

@@ -75,7 +75,7 @@ def sessions(
         seconds = pauses.next(error, time.monotonic() - began)
         status: Status = "unauthorised" if isinstance(error, SourceUnauthorisedError) else "reconnecting"
         reason = str(error) if error is not None else f"source: {redact_url(url)}: the stream ended"
-        _tell(on_state, status, f"{reason}; next try in {seconds:.0f} s")
+        _tell(on_state, status, f"{reason}; next try in {seconds:.2g} s")
         if stopped(seconds):
             return
 

@@ -75,9 +75,10 @@ def _decoded(data: bytes) -> str:
 def _cues(lines: list[str]) -> Iterator[tuple[float, float | None, str]]:
     """(start, end or none, text) of every cue with good times."""
     heads = [(index, times) for index, line in enumerate(lines) if (times := _TIMES.match(line))]
-    for (index, times), next_index in zip(heads, [*(index for index, _ in heads[1:]), len(lines)], strict=True):
+    ends = [*(index for index, _ in heads), len(lines)][1:]
+    for (index, times), end_index in zip(heads, ends, strict=True):
         start, end = _seconds(times["start"]), _seconds(times["end"])
-        text = plain_text("\n".join(_body(lines[index + 1 : next_index])))
+        text = plain_text("\n".join(_body(lines[index + 1 : end_index])))
         if start is not None and (end is not None or not times["end"]) and text:
             yield start, end, text
 
@@ -91,7 +92,8 @@ def _body(lines: list[str]) -> list[str]:
 def _closed(cues: Iterator[tuple[float, float | None, str]]) -> Iterator[Cue]:
     """Cues in order, each with an end: its own, or a few seconds on and not beyond the next one's start."""
     ordered = sorted(cues, key=lambda cue: cue[0])
-    for (start, end, text), following in zip(ordered, [*(cue[0] for cue in ordered[1:]), math.inf], strict=True):
+    followings = [*(start for start, _, _ in ordered), math.inf][1:]
+    for (start, end, text), following in zip(ordered, followings, strict=True):
         if end is not None and end > start:
             yield Cue(start, end, text)
         else:

@@ -101,7 +101,7 @@ def no_captions(num_pictures: int) -> list[bytes]:
     return [_pair(0, 0)] * num_pictures
 
 
-def _pictures(  # noqa: PLR0917
+def _pictures(
     container: OutputContainer,
     seconds: float,
     frame_rate: int,
@@ -113,14 +113,18 @@ def _pictures(  # noqa: PLR0917
     stream.width, stream.height = size
     stream.pix_fmt = "yuv420p"
     stream.time_base = stream.codec_context.time_base = Fraction(1, frame_rate)
-    for number in range(round(seconds * frame_rate)):
-        picture = np.full((size[1], size[0], 3), level(number), np.uint8)
-        picture[:, number % size[0]] = 255  # something that moves
-        frame = av.VideoFrame.from_ndarray(picture, "rgb24")
+    frames = [_picture(number, size) for number in range(round(seconds * frame_rate))]
+    for number, frame in enumerate(frames):
         frame.pts, frame.time_base = number + round(first_seconds * frame_rate), stream.time_base
-        for packet in stream.encode(frame):
-            yield _with_captions(packet, captions[number]) if number < len(captions) else packet
-    yield from stream.encode(None)
+    packets = (packet for frame in [*frames, None] for packet in stream.encode(frame))
+    for number, packet in enumerate(packets):
+        yield _with_captions(packet, captions[number]) if number < len(captions) else packet
+
+
+def _picture(number: int, size: tuple[int, int]) -> av.VideoFrame:
+    picture = np.full((size[1], size[0], 3), level(number), np.uint8)
+    picture[:, number % size[0]] = 255  # something that moves
+    return av.VideoFrame.from_ndarray(picture, "rgb24")
 
 
 def _sound(container: OutputContainer, seconds: float, codec: str, first_seconds: float) -> Iterator[Packet[Any]]:

@@ -1,0 +1,159 @@
+"""What cannot be opened, and the one line that says so."""
+
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from media_files import write_media
+from rtsp_server import RtspServer
+
+from models.spec import Spec
+from pipeline.config import LiveConfig
+from pipeline.errors import (
+    SourceError,
+    SourceFormatError,
+    SourceNotFoundError,
+    SourceRefusedError,
+    SourceTimeoutError,
+    SourceUnauthorisedError,
+)
+from pipeline.media import open_media
+
+PASSWORD = "hunter2-secret"  # noqa: S105
+HASTY = LiveConfig(open_timeout_seconds=0.5, read_timeout_seconds=0.5)
+
+
+def text(path: Path) -> Path:
+    path.write_text("Dear diary, this is not a film.\n" * 40)
+    return path
+
+
+def empty(path: Path) -> Path:
+    path.touch()
+    return path
+
+
+def folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+def without_index(path: Path) -> Path:
+    write_media(path, 2.0)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    return path
+
+
+def of_unknown_codec(path: Path) -> Path:
+    write_media(path, 1.0, has_audio=False)
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz"))
+    return path
+
+
+def without_words(path: Path) -> Path:
+    path.write_text("1\nno times\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "error", "message"),
+    [
+        (Path, "a.mp4", SourceNotFoundError, "no such file; check the path"),
+        (folder, "a.mp4", SourceFormatError, "a folder; name a file in it"),
+        (empty, "a.mp4", SourceFormatError, "the file is empty; record or copy it again"),
+        (
+            text,
+            "a.mp4",
+            SourceFormatError,
+            "not a media file or stream, or cut off before its index; check it in a player",
+        ),
+        (
+            without_index,
+            "a.mp4",
+            SourceFormatError,
+            "not a media file or stream, or cut off before its index; check it in a player",
+        ),
+        (of_unknown_codec, "a.mp4", SourceFormatError, "no decoder for its video; convert it to H.264 and AAC"),
+        (without_words, "a.srt", SourceFormatError, "no subtitle in it; name another file"),
+    ],
+)
+def test_a_file_that_will_not_do_is_refused_in_one_line(
+    tmp_path: Path, make: Callable[[Path], Path], name: str, error: type[SourceError], message: str
+) -> None:
+    path = make(tmp_path / name)
+    with pytest.raises(error) as raised:
+        open_media(str(path), Spec())
+    assert str(raised.value) == f"source: {path}: {message}"
+    assert raised.value.__cause__ is None
+
+
+def test_a_track_of_unknown_codec_is_left_out_where_another_will_do(tmp_path: Path) -> None:
+    path = write_media(tmp_path / "a.mp4", 1.0)
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz"))
+    with open_media(str(path), Spec()) as media:
+        assert (media.has_video, media.has_audio) == (False, True)
+        assert list(media.items())
+
+
+def test_a_camera_that_is_not_plugged_in_is_named() -> None:
+    with pytest.raises(SourceNotFoundError, match=r"^source: /dev/video97: no such file or device; check the path$"):
+        open_media("/dev/video97", Spec())
+
+
+@pytest.mark.parametrize("scheme", ["rtsp", "http"])
+def test_a_refused_port_is_told_without_the_password(scheme: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(SourceRefusedError, match="connection refused; check address and port") as raised:
+        open_media(f"{scheme}://user:{PASSWORD}@127.0.0.1:{port}/a", Spec(), HASTY)
+    assert PASSWORD not in repr(raised.value)
+
+
+@pytest.mark.parametrize("scheme", ["rtsp", "http"])
+def test_a_server_that_says_nothing_is_given_up_in_time(scheme: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"{scheme}://user:{PASSWORD}@127.0.0.1:{server.getsockname()[1]}/a"
+        with pytest.raises(SourceTimeoutError, match="nothing came in time") as raised:
+            open_media(url, Spec(), HASTY)
+    assert PASSWORD not in repr(raised.value)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_media(tmp_path_factory.mktemp("container") / "clip.mp4", 2.0)
+
+
+@pytest.fixture(params=["Basic", "Digest"])
+def guarded(request: pytest.FixtureRequest, clip: Path) -> Iterator[RtspServer]:
+    with RtspServer(clip, "user", PASSWORD, scheme=request.param) as server:
+        yield server
+
+
+def test_a_wrong_password_is_told_apart(guarded: RtspServer) -> None:
+    with pytest.raises(SourceUnauthorisedError, match="user or password refused; check both") as raised:
+        open_media(f"rtsp://user:{PASSWORD}-no@{guarded.address}/stream", Spec(), HASTY)
+    assert PASSWORD not in repr(raised.value)
+    with open_media(guarded.url, Spec()) as media:
+        assert media.has_video
+
+
+def test_an_unknown_kind_of_address_is_told() -> None:
+    with pytest.raises(
+        SourceFormatError, match=r"^source: nonsense://\*\*\*@cam/1: unknown kind of address; use a file"
+    ):
+        open_media(f"nonsense://user:{PASSWORD}@cam/1", Spec(), HASTY)
+
+
+def test_ffmpeg_itself_writes_nothing_to_the_terminal(clip: Path) -> None:
+    program = (
+        "import sys\nfrom models.spec import Spec\nfrom pipeline.media import open_media\n"
+        "try:\n    open_media(sys.argv[1], Spec())\nexcept OSError as error:\n    print(error)\n"
+    )
+    with RtspServer(clip, "user", "right") as server:
+        url = f"rtsp://user:{PASSWORD}@{server.address}/stream"
+        done = subprocess.run([sys.executable, "-c", program, url], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("source: rtsp://***@127.0.0.1:")
+    assert done.stderr == ""

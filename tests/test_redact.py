@@ -1,0 +1,55 @@
+"""What opens a camera is never shown."""
+
+import string
+from urllib.parse import quote
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pipeline.redact import redact, redact_url, url_secrets
+
+ODD = st.text(string.ascii_letters + string.digits + ":@/?#&=%+ é", min_size=6, max_size=16)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("rtsp://admin:secret@10.0.0.7:554/h264", "rtsp://***@10.0.0.7:554/h264"),
+        ("rtsp://admin@10.0.0.7/h264", "rtsp://***@10.0.0.7/h264"),
+        ("rtsp://admin:p@ss/w:rd@10.0.0.7/h264", "rtsp://***@10.0.0.7/h264"),
+        ("rtsp://admin:p%40ss@cam/h264", "rtsp://***@cam/h264"),
+        ("https://cdn/live.m3u8?token=abc&quality=hd", "https://cdn/live.m3u8?token=***&quality=hd"),
+        ("http://cam/cgi?usr=a&pwd=b&Password=c&channel=1", "http://cam/cgi?usr=a&pwd=***&Password=***&channel=1"),
+        ("redis://:secret@localhost:6379/0", "redis://***@localhost:6379/0"),
+        ("rtsp://10.0.0.7/h264", "rtsp://10.0.0.7/h264"),
+        ("clips/mail@home.mp4", "clips/mail@home.mp4"),
+        ("/dev/video0", "/dev/video0"),
+    ],
+)
+def test_a_url_is_shown_without_what_opens_it(url: str, shown: str) -> None:
+    assert redact_url(url) == shown
+
+
+@given(ODD, ODD)
+@example("admin", "with@and/and?and#in it")
+def test_no_password_however_odd_survives(user: str, password: str) -> None:
+    url = f"rtsp://{user}:{password}@camera.invalid:554/stream"
+    assert redact_url(url) == "rtsp://***@camera.invalid:554/stream"
+
+
+@given(ODD)
+def test_a_registered_secret_is_masked_plain_and_percent_encoded(password: str) -> None:
+    url = f"rtsp://u:{quote(password, safe='')}@camera.invalid/stream"
+    text = f"401 for {password} and {quote(password, safe='')} on channel 7"
+    assert redact(text, url_secrets(url)) == "401 for *** and *** on channel 7"
+
+
+def test_urls_within_a_text_are_redacted() -> None:
+    text = "Could not open 'rtsp://a:b@cam/1' (rtsp://c:d@cam/2): refused"
+    assert redact(text) == "Could not open 'rtsp://***@cam/1' (rtsp://***@cam/2): refused"
+
+
+def test_the_secrets_of_a_url_without_any_are_none() -> None:
+    assert url_secrets("rtsp://cam/1") == ()
+    assert url_secrets("clips/mail@home.mp4") == ()
