@@ -79,7 +79,9 @@ class Clock:
         return 0 < step_seconds <= max(self._step_seconds, slow_seconds)
 
     def _is_hole(self, seconds: float, reached: float) -> bool:
-        return reached < seconds <= max(reached + HOLE_SECONDS, self._timeline.duration_seconds or 0.0)
+        has_begun = self._last_seconds >= 0 or self._timeline.latest_seconds > 0  # a source begins with no hole
+        length_seconds = self._timeline.duration_seconds or 0.0 if has_begun else 0.0
+        return reached < seconds <= max(reached + HOLE_SECONDS, length_seconds)
 
     def _new_start(self, stamp: float, step_seconds: float) -> float:
         """A start that another track has found already, or else one that lets this track go on where the source is."""

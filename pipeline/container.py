@@ -41,6 +41,8 @@ _ERRORS: Final[tuple[tuple[type[av.FFmpegError], type[SourceError], str], ...]] 
     ),
     (av.HTTPServerError, SourceError, "the server failed; look at its log"),
     (av.HTTPClientError, SourceError, "the server refused the request; check the address"),
+    (av.EOFError, SourceFormatError, "ends before anything can be read; check it in a player"),
+    (av.PatchWelcomeError, SourceFormatError, "of a kind that FFmpeg does not read; convert it to H.264 and AAC"),
     (
         av.InvalidDataError,
         SourceFormatError,
@@ -105,7 +107,8 @@ def _error(kind: type[av.FFmpegError], url: str, reason: str = "") -> SourceErro
     for theirs, ours, message in _ERRORS:
         if issubclass(kind, theirs):
             return ours(f"source: {redact_url(url)}: {message}")
-    return SourceError(f"source: {redact_url(url)}: {reason or 'cannot be read'}; check address and network")
+    remedy = "check address and network" if file_path(url) is None else "check it in a player"
+    return SourceError(f"source: {redact_url(url)}: {reason or 'cannot be read'}; {remedy}")
 
 
 def _check_file(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -44,7 +44,7 @@ def sessions(
     on_state: Callable[[SourceState], None],
     *,
     pace: Pace = "auto",
-) -> Iterator[Media]:
+) -> Generator[Media, None, None]:
     """Opens a source, and yields it anew for every connection: each is a session with a clock of its own.
 
     A file is one session, read at its own speed if `pace` is `live`. A live source is opened again, after a pause,

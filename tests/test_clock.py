@@ -57,6 +57,12 @@ def test_a_hole_in_a_file_may_be_as_long_as_the_file() -> None:
     assert times(Clock(Timeline(60.0)), [0.0, 0.04, 3000.0, 3000.04]) == [0.0, 0.04, None, 0.08]
 
 
+def test_a_wrong_start_of_the_container_is_put_right() -> None:
+    timeline = Timeline(90_000.0)
+    timeline.starts.append(10.0)
+    assert times(Clock(timeline), [80_000.0, 80_000.04, 80_000.08]) == [None, 0.04, 0.08]
+
+
 def test_a_picture_every_half_minute_is_believed_after_the_first() -> None:
     assert times(Clock(Timeline(150.0)), [0.0, 30.0, 60.0, 90.0, 120.0]) == [0.0, None, 60.0, 90.0, 120.0]
 

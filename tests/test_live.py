@@ -3,7 +3,6 @@
 import itertools
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from models.spec import Spec
 from pipeline.config import LiveConfig
 from pipeline.errors import SourceTimeoutError, SourceUnauthorisedError
 from pipeline.live import Pauses, SourceState, Status, paced, sessions
-from pipeline.media import Cue, Frame, Item, Media, Samples
+from pipeline.media import Cue, Frame, Item, Samples
 
 HASTY = LiveConfig(
     open_timeout_seconds=5,
@@ -36,7 +35,7 @@ class Watch:
     def __init__(self, url: str, config: LiveConfig = HASTY) -> None:
         self.states: list[SourceState] = []
         self.stopped = threading.Event()
-        self.sessions: Iterator[Media] = sessions(url, Spec(), config, self.stopped.wait, self.states.append)
+        self.sessions = sessions(url, Spec(), config, self.stopped.wait, self.states.append)
 
     @property
     def statuses(self) -> list[Status]:
@@ -64,7 +63,7 @@ def test_a_live_source_is_seen_and_heard_on_one_clock_round_after_round(clip: Pa
         assert media.is_live
         assert media.duration_seconds is None
         items = list(itertools.takewhile(lambda item: item.pts_seconds < 3.0, media.items()))
-        watch.sessions.close()  # type: ignore[attr-defined]
+        watch.sessions.close()
     times = [item.pts_seconds for item in items if isinstance(item, Frame)]
     assert len(times) in {23, 24, 25}  # of 3 s, over the clip's end at 2 s
     heard = sum(len(item.data) for item in items if isinstance(item, Samples)) / 16_000
@@ -90,7 +89,7 @@ def test_a_server_that_goes_away_and_comes_back_is_found_again(clip: Path) -> No
         again.start()
         assert next(next(watch.sessions).items()).pts_seconds < 0.5  # a session of its own, from 0
         again.join()
-        watch.sessions.close()  # type: ignore[attr-defined]
+        watch.sessions.close()
     assert watch.statuses == ["starting", "running", "reconnecting", "running"]
     assert any("connection refused" in state.reason for state in watch.states)
 
@@ -107,7 +106,7 @@ def test_a_stream_that_stalls_is_given_up_in_time(clip: Path) -> None:
         assert isinstance(media.error, SourceTimeoutError)
         server.resume()
         next(watch.sessions)
-        watch.sessions.close()  # type: ignore[attr-defined]
+        watch.sessions.close()
     assert "nothing came in time" in watch.states[2].reason
 
 
