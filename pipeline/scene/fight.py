@@ -8,17 +8,15 @@ import numpy as np
 from pipeline.scene.brush import Floats, Rng
 from pipeline.scene.motion import LEGS, STAND, Angle, between, mirror, pose, pulse, wander
 
-GUARD: Final = pose(
-    lean=0.18, arm=0.65, elbow=2.1, out=0.3, **{"in": 0.5}, hip_l=0.45, hip_r=-0.25, knee=0.4, spread=0.1
-)
-CLINCH: Final = pose(lean=0.5, nod=0.3, arm=1.35, elbow=0.7, out=0.2, **{"in": 0.4}, hip_l=0.5, hip_r=-0.4, knee=0.5)
-DOWN: Final = pose(tumble=1.5, hip=0.8, knee=1.2, arm=1.2, elbow=2.0, **{"in": 0.6}, nod=0.5, spread=0.15)
+GUARD: Final = pose(lean=0.18, arm=0.65, elbow=2.1, out=0.3, inward=0.5, hip_l=0.45, hip_r=-0.25, knee=0.4, spread=0.1)
+CLINCH: Final = pose(lean=0.5, nod=0.3, arm=1.35, elbow=0.7, out=0.2, inward=0.4, hip_l=0.5, hip_r=-0.4, knee=0.5)
+DOWN: Final = pose(tumble=1.5, hip=0.8, knee=1.2, arm=1.2, elbow=2.0, inward=0.6, nod=0.5, spread=0.15)
 BLOWS: Final[dict[str, Floats]] = {
-    "punch": pose(arm_r=0.95, elbow_r=-1.95, twist=0.7, lean=0.25, in_r=-0.3, out_r=-0.2, hip_l=0.2),
-    "hook": pose(arm_r=0.8, out_r=0.9, elbow_r=-0.9, in_r=0.9, twist=1.1, roll=0.2, lean=0.1),
+    "punch": pose(arm_r=0.95, elbow_r=-1.95, twist=0.7, lean=0.25, inward_r=-0.3, out_r=-0.2, hip_l=0.2),
+    "hook": pose(arm_r=0.8, out_r=0.9, elbow_r=-0.9, inward_r=0.9, twist=1.1, roll=0.2, lean=0.1),
     "kick": pose(hip_r=1.9, knee_r=-0.3, lean=-0.45, out=0.5, arm=-0.5, elbow=-0.8),
     "knee": pose(hip_r=1.8, knee_r=1.2, lean=0.1, arm=0.4, elbow=-1.0),
-    "shove": pose(arm=0.8, elbow=-1.9, lean=0.4, **{"in": -0.3}, hip_l=0.35, hip_r=-0.3),
+    "shove": pose(arm=0.8, elbow=-1.9, lean=0.4, inward=-0.3, hip_l=0.35, hip_r=-0.3),
     "stomp": pose(hip_r=1.3, knee_r=0.9, lean=0.3, arm=-0.3, out=0.6),
     "duck": pose(hip=0.8, knee=1.1, lean=0.6, arm=0.4),
 }

@@ -13,7 +13,7 @@ def talk(rng: Rng, times: Floats) -> Floats:
         lively = np.clip(wander(rng, times, 0.5, 1.0), 0, 1)
         made[:, Angle.ARM_L + side] += lively * (0.45 + wander(rng, times, 2, 0.2))
         made[:, Angle.ELBOW_L + side] += lively * (1.1 + wander(rng, times, 2.5, 0.35))
-        made[:, Angle.IN_L + side] += 0.3 * lively
+        made[:, Angle.INWARD_L + side] += 0.3 * lively
     made[:, Angle.NOD] = wander(rng, times, 1.5, 0.12)
     made[:, Angle.TURN] = wander(rng, times, 0.7, 0.25)
     made[:, Angle.ROLL] = wander(rng, times, 0.4, 0.03)
@@ -31,7 +31,7 @@ def wave(rng: Rng, times: Floats) -> Floats:
 
 def hug(rng: Rng, times: Floats) -> Floats:
     """Holds the other in both arms, and sways a little."""
-    made = np.tile(pose(arm=1.25, elbow=0.9, out=0.35, **{"in": 0.95}, lean=0.1, nod=0.3), (len(times), 1))
+    made = np.tile(pose(arm=1.25, elbow=0.9, out=0.35, inward=0.95, lean=0.1, nod=0.3), (len(times), 1))
     made[:, Angle.ROLL] = 0.06 * np.sin(2 * np.pi * 0.5 * times)
     made[:, Angle.ELBOW_R] += 0.15 * np.sin(2 * np.pi * rng.uniform(1.5, 2.5) * times)
     return made
@@ -39,16 +39,16 @@ def hug(rng: Rng, times: Floats) -> Floats:
 
 def handshake(rng: Rng, times: Floats) -> Floats:
     """Shakes the other's right hand."""
-    made = np.tile(pose(arm_r=0.75, elbow_r=0.55, in_r=0.25, elbow_l=0.2, out_l=0.1, lean=0.12), (len(times), 1))
+    made = np.tile(pose(arm_r=0.75, elbow_r=0.55, inward_r=0.25, elbow_l=0.2, out_l=0.1, lean=0.12), (len(times), 1))
     made[:, Angle.ELBOW_R] += 0.18 * np.sin(2 * np.pi * rng.uniform(2, 3) * times)
     return made
 
 
 def clap(rng: Rng, times: Floats) -> Floats:
     """Applauds."""
-    made = np.tile(pose(arm=0.7, elbow=1.3, **{"in": 0.3}), (len(times), 1))
+    made = np.tile(pose(arm=0.7, elbow=1.3, inward=0.3), (len(times), 1))
     beat = np.sin(2 * np.pi * rng.uniform(2.2, 3.2) * times)
-    made[:, [Angle.IN_L, Angle.IN_R]] += 0.35 * beat[:, None]
+    made[:, [Angle.INWARD_L, Angle.INWARD_R]] += 0.35 * beat[:, None]
     return made
 
 

@@ -13,7 +13,7 @@ class Angle(IntEnum):
 
     LEAN, ROLL, TWIST, NOD, TURN = range(5)
     HIP_L, HIP_R, KNEE_L, KNEE_R, SPREAD_L, SPREAD_R = range(5, 11)
-    ARM_L, ARM_R, OUT_L, OUT_R, ELBOW_L, ELBOW_R, IN_L, IN_R = range(11, 19)
+    ARM_L, ARM_R, OUT_L, OUT_R, ELBOW_L, ELBOW_R, INWARD_L, INWARD_R = range(11, 19)
     TUMBLE, JUMP = range(19, 21)
 
 
@@ -135,7 +135,7 @@ def _body(poses: Floats) -> Floats:
     across = np.stack([-np.sin(twist), np.cos(twist), np.sin(roll)], axis=1)
     for side, sign in ((0, 1.0), (1, -1.0)):
         arm, out = angle[Angle.ARM_L + side], angle[Angle.OUT_L + side]
-        bend, turn = angle[Angle.ELBOW_L + side], angle[Angle.IN_L + side]
+        bend, turn = angle[Angle.ELBOW_L + side], angle[Angle.INWARD_L + side]
         shoulder = Joint.SHOULDER_L + 3 * side
         body[:, shoulder] = body[:, Joint.CHEST] + sign * SHOULDER_WIDTH * across
         upper = _twisted(_direction(arm, sign * out), twist)

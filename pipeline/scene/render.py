@@ -13,6 +13,7 @@ import numpy as np
 from av.stream import Stream
 from numpy.typing import NDArray
 
+from pipeline.errors import ConfigError
 from pipeline.scene import sound
 from pipeline.scene.cast import PLAYS
 from pipeline.scene.picture import picture
@@ -29,7 +30,7 @@ def render(scene: Scene, path: Path, progress: Callable[[float], None] | None = 
         progress: Told the share done, from 0 to 1.
 
     Raises:
-        ValueError: an act has a label or a show that cannot be staged.
+        ConfigError: an act has a label or a show that cannot be staged.
         OSError: the file cannot be written.
     """
     meetings = list(_meetings(scene))
@@ -56,9 +57,11 @@ def _meetings(scene: Scene) -> Iterator[Meeting]:
             if show in PLAYS:
                 yield show, act.start_seconds, act.end_seconds
             elif show not in sound.NOISES and show != "line":
-                raise ValueError(f"scene: show {show!r}: not one of {', '.join([*PLAYS, *sound.NOISES, 'line'])}")
+                raise ConfigError(
+                    f"scene: show {show!r}: not known; use one of {', '.join([*PLAYS, *sound.NOISES, 'line'])}"
+                )
         elif act.label not in sound.ALARMS and act.label != "threat":
-            raise ValueError(
+            raise ConfigError(
                 f"scene: label {act.label!r}: cannot be staged; use fight, threat, {', '.join(sound.ALARMS)}"
             )
 

@@ -65,7 +65,7 @@ def demo_scene() -> Scene:
     """The minute that `heed demo` shows: ordinary life, a fight, breaking glass, a threat and shots, each apart."""
     line, threat = ORDINARY_LINES, THREAT_LINES[0]
     return Scene(
-        seed=7,
+        seed=8,
         duration_seconds=68,
         acts=(
             Act(0.5, 9.5, show="talk"),
