@@ -24,7 +24,7 @@ class SourceConfig(Section):
     name: str = Field(pattern=r"^[\w.-]{1,64}$")
     """What alerts call it."""
     url: SecretStr
-    """A file, `rtsp://`, `rtsps://`, `http(s)://` (HLS too) or `/dev/video0`. Secret, because it may hold a password."""
+    """A file, `rtsp://`, `rtsps://`, `http(s)://` (HLS too) or `/dev/video0`. Secret: it may hold a password."""
     pace: Literal["auto", "live"] = "auto"
     """`live` reads a file at its own speed; `auto` reads it as fast as the engine takes it."""
     threshold: float | None = Field(default=None, gt=0, lt=1)
@@ -65,7 +65,7 @@ class EngineConfig(Section):
     batch_wait_seconds: Seconds = 0.02
     """How long a window may wait for others to share its batch."""
     queue_windows: int = Field(default=8, ge=1)
-    """Windows kept per source while the engine is busy. Live: the oldest is dropped and counted. Files: the reader waits."""
+    """Windows kept per source while the engine is busy. Live: the oldest is dropped, counted. Files: readers wait."""
 
 
 class EventConfig(Section):

@@ -1,0 +1,84 @@
+"""The model card: what a bundle is, what it learned from, how well it does, and what it must not be used for."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from export.bundle import Manifest, identity
+
+_LIMITS = """\
+## What it must not be used for
+
+- **Deciding about people.** An alert says "look here". It is no proof, and no one must be accused, sorted, followed
+  or refused anything because of one.
+- **Safety of life alone.** It misses anomalies and raises false alarms; the figures above say how many, on material
+  like the test files. On other cameras, rooms, languages and sounds it may do worse.
+- **Recognising anyone.** It has no identities, faces or voices in it, and is not to be given any.
+- **Commerce, as it is.** It learned from material under non-commercial and research licences (below).
+
+## Known limits
+
+- A window is 2 s of picture, sound and text, 8 pictures a second, the whole view squeezed to 112x112: what is small in
+  the picture is not seen.
+- The text encoder reads English.
+- No public material has fights, their true sound and subtitles together: fusion learned from *composed* sequences.
+- An abandoned object does not move, and R3D-18 here sees movement: it is not among the labels.
+"""
+
+
+def model_card(manifest: Manifest) -> str:
+    """The card in Markdown."""
+    spec, training = manifest.spec, manifest.training
+    lines = [
+        f"# Model card: {manifest.name}",
+        "",
+        f"Hash `{identity(manifest)[:16]}`, threshold {manifest.threshold:.3f}.",
+        "",
+        "R3D-18 on differences between pictures, MFCC and LSTM on sound, BERT on subtitles, a Transformer over the last"
+        f" {spec['context']} windows. Labels: {', '.join(spec['labels'])}.",
+        "",
+        "## Figures",
+        "",
+        *(_figures(manifest.metrics) if manifest.metrics else ["None were measured for this bundle."]),
+        "",
+        "Of the validation split of the training files, by recording, used to choose epochs, calibration and threshold:"
+        f" AUC {', '.join(f'{name} {value:.3f}' for name, value in training['validation_auc'].items())}.",
+        "",
+        _LIMITS,
+        "## Learned from",
+        "",
+        "| material | licence |",
+        "|---|---|",
+        *(f"| {source.name} | {source.licence or 'not stated'} |" for source in manifest.data),
+        "",
+        "Windows: "
+        + "; ".join(
+            f"{part}: " + ", ".join(f"{name} {count}" for name, count in counts.items())
+            for part, counts in training["windows"].items()
+        )
+        + ".",
+        "",
+        f"Seed {training['recipe']['seed']}; one run. The recipe is in `bundle.json`.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _figures(metrics: dict[str, Any]) -> Iterator[str]:
+    """A row for each set that was evaluated; what could not be computed is a dash."""
+    yield "| evaluated on | rows | AUC (95 % interval, by recording) | AP | accuracy | false alarms an hour |"
+    yield "|---|---|---|---|---|---|"
+    for name, figures in metrics.items():
+        clip, event = figures["clip"], figures["event"]
+        interval = "–".join(f"{end:.3f}" for end in clip["auc_ci95"]) if clip["auc_ci95"] else "–"
+        cells = (
+            clip["n"],
+            f"{_number(clip['auc'])} ({interval})",
+            _number(clip["ap"]),
+            _number(clip["accuracy"]),
+            _number(event["false_alarms_per_hour"], 1),
+        )
+        yield f"| {name} | {' | '.join(map(str, cells))} |"
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"

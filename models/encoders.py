@@ -1,0 +1,129 @@
+"""First stage: each encoder alone, on the windows of its modality."""
+
+import contextlib
+from collections.abc import Callable
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional
+
+from models.augment import augment_frames, augment_samples, drop_words
+from models.fit import Stage
+from models.network import Network
+from models.pool import Pool
+from models.recipe import AudioPlan, Recipe, TextPlan, VideoPlan
+from models.spec import MODALITIES
+from models.statistics import roc_auc
+
+WRONG_LABELS = 0.05
+"""Share of label smoothing: labels are weak, and a sure network calibrates badly."""
+_EVALUATION_BATCH = 32
+
+
+def stages(network: Network, train: dict[str, Pool], validation: dict[str, Pool], recipe: Recipe) -> list[Stage]:
+    """A stage for every encoder that has both normal and anomalous windows to learn from."""
+    plans: dict[str, VideoPlan | AudioPlan | TextPlan] = {
+        "video": recipe.video,
+        "audio": recipe.audio,
+        "text": recipe.text,
+    }
+    return [
+        _stage(network, MODALITIES.index(name), train[name], validation[name], plans[name], recipe)
+        for name in MODALITIES
+        if is_learnable(train[name]) and plans[name].epochs
+    ]
+
+
+def is_learnable(pool: Pool) -> bool:
+    """Whether it holds both normal and anomalous windows."""
+    return bool((pool.labels == 0).any() and (pool.labels > 0).any())
+
+
+def augmented(network: Network, name: str, train: Pool, chosen: Tensor, generator: Generator) -> tuple[Tensor, ...]:
+    """Inputs of some training windows, changed at random, on the network's device."""
+    inputs = tuple(part[chosen] for part in train.inputs)
+    if name == "video":
+        inputs = (augment_frames(inputs[0], generator),)
+    elif name == "audio":
+        ordinary = (train.labels == 0).nonzero()[:, 0]
+        under = ordinary[torch.randint(len(ordinary), chosen.shape, generator=generator)]
+        inputs = (augment_samples(inputs[0], train.inputs[0][under], generator),)
+    elif chosen.numel():
+        unknown = 100  # [UNK] of every BERT vocabulary
+        inputs = (drop_words(inputs[0], inputs[1], unknown, 0.1, generator), inputs[1])
+    device = next(network.parameters()).device
+    return tuple(part.to(device) for part in inputs)
+
+
+def features(network: Network, name: str, inputs: tuple[Tensor, ...]) -> Tensor:
+    """Features (N, F) of windows, in batches, without gradients."""
+    encoder, device = getattr(network, name), next(network.parameters()).device
+    with torch.inference_mode():
+        parts = [
+            encoder.features(*(part[i : i + _EVALUATION_BATCH].to(device) for part in inputs))
+            for i in range(0, len(inputs[0]), _EVALUATION_BATCH)
+        ]
+    return torch.cat(parts).clone() if parts else torch.zeros(0, encoder.num_features)
+
+
+def judgement_loss(anomaly: Tensor, classes: Tensor, labels: Tensor) -> Tensor:
+    """Binary loss of the anomaly, and of its kind where there is one.
+
+    Args:
+        anomaly: logits (B,).
+        classes: logits (B, C).
+        labels: (B,), 0 normal.
+    """
+    target = (labels > 0).float() * (1 - 2 * WRONG_LABELS) + WRONG_LABELS
+    loss = functional.binary_cross_entropy_with_logits(anomaly, target)
+    kinds = functional.cross_entropy(classes, labels - 1, ignore_index=-1, reduction="sum")
+    return loss + 0.5 * kinds / (labels > 0).sum().clamp(min=1)
+
+
+def _stage(
+    network: Network, index: int, train: Pool, validation: Pool, plan: VideoPlan | AudioPlan | TextPlan, recipe: Recipe
+) -> Stage:
+    name = MODALITIES[index]
+    encoder, head = getattr(network, name), network.fusion.heads[index]
+    # Half normal, half anomalous; among the anomalous, a label counts with the root of how often it occurs.
+    counts = torch.bincount(train.labels).float()
+    weight = counts.clamp(min=1).rsqrt()[train.labels]
+    is_normal = train.labels == 0
+    weight = torch.where(is_normal, weight / weight[is_normal].sum(), weight / weight[~is_normal].sum())
+
+    def loss(generator: Generator) -> Tensor:
+        chosen = torch.multinomial(weight, plan.batch, replacement=True, generator=generator)
+        inputs = augmented(network, name, train, chosen, generator)
+        with _precision(recipe, name, inputs[0].device):
+            tokens = encoder(*inputs)
+        anomaly, classes = head(tokens.float())
+        return judgement_loss(anomaly, classes, train.labels[chosen].to(tokens.device))
+
+    return Stage(
+        name=name,
+        modules=(encoder, head),
+        epochs=plan.epochs,
+        steps=max(1, plan.draws // plan.batch),
+        rate=plan.rate,
+        decay=plan.decay,
+        loss=loss,
+        score=_validation_auc(network, name, head, validation),
+    )
+
+
+def _validation_auc(network: Network, name: str, head: nn.Module, validation: Pool) -> Callable[[], float]:
+    def score() -> float:
+        if not is_learnable(validation):
+            return 0.0
+        projected = getattr(network, name).projection(features(network, name, validation.inputs))
+        with torch.inference_mode():
+            logits = head(projected)[0].cpu().numpy()
+        return roc_auc(validation.labels.numpy() > 0, logits)
+
+    return score
+
+
+def _precision(recipe: Recipe, name: str, device: torch.device) -> contextlib.AbstractContextManager[None]:
+    if recipe.precision == "bf16" and (name == "video" or device.type == "cuda"):
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+    return contextlib.nullcontext()

@@ -1,0 +1,97 @@
+"""Transformer fusion: tokens of the last K windows and three modalities to one judgement."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from models.spec import MODALITIES, Spec
+
+
+class Judgement(NamedTuple):
+    """What fusion thinks of the present window."""
+
+    anomaly: Tensor
+    """Logit (B,)."""
+    classes: Tensor
+    """Logits (B, C) of the kinds of anomaly."""
+    modalities: Tensor
+    """Logits (B, M) of each modality's token of the present window, by itself."""
+
+
+class Head(nn.Module):
+    """Anomaly logit and class logits of a token."""
+
+    def __init__(self, spec: Spec) -> None:
+        super().__init__()
+        self.anomaly = nn.Linear(spec.token_size, 1)
+        self.classes = nn.Linear(spec.token_size, len(spec.labels))
+
+    def forward(self, token: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens (B, D) to logits (B,) and (B, C)."""
+        return self.anomaly(token)[:, 0], self.classes(token)
+
+
+class Block(nn.Module):
+    """Pre-norm attention and feed-forward. Written out, because the library's fast path does not export."""
+
+    def __init__(self, size: int, num_heads: int, dropout: float) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.norm1, self.norm2 = nn.LayerNorm(size), nn.LayerNorm(size)
+        self.qkv, self.out = nn.Linear(size, 3 * size), nn.Linear(size, size)
+        self.feed = nn.Sequential(nn.Linear(size, 2 * size), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * size, size))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+        """Tokens (B, L, D) and an additive attention bias (B, 1, 1, L) to tokens (B, L, D)."""
+        size = x.shape[-1]
+        split = (x.shape[1], self.num_heads, size // self.num_heads)
+        q, k, v = (part.unflatten(2, split[1:]).transpose(1, 2) for part in self.qkv(self.norm1(x)).chunk(3, dim=-1))
+        attention = (q @ k.transpose(2, 3) / math.sqrt(split[2]) + bias).softmax(dim=-1)  # (B, heads, L, L)
+        x = x + self.dropout(self.out((attention @ v).transpose(1, 2).flatten(2)))
+        fed: Tensor = self.feed(self.norm2(x))
+        return x + self.dropout(fed)
+
+
+class Fusion(nn.Module):
+    """Causal by construction: the present window is the last of K, nothing later exists.
+
+    A modality that is missing now is told by a learned token; one missing earlier is masked. The judgement is read
+    from a CLS token, so that it depends on no single modality being there.
+
+    Source: ViT's CLS read-out (Dosovitskiy et al. 2021), modality dropout and missing tokens (Ma et al., CVPR 2022).
+    """
+
+    def __init__(self, spec: Spec, num_layers: int = 2, num_heads: int = 4, dropout: float = 0.1) -> None:
+        super().__init__()
+        size, num_modalities = spec.token_size, len(MODALITIES)
+        self.norms = nn.ModuleList([nn.LayerNorm(size) for _ in MODALITIES])
+        self.missing = nn.Parameter(torch.randn(num_modalities, size) * 0.02)
+        self.modality = nn.Parameter(torch.randn(num_modalities, size) * 0.02)
+        self.age = nn.Parameter(torch.randn(spec.context, 1, size) * 0.02)
+        self.cls = nn.Parameter(torch.randn(1, 1, size) * 0.02)
+        self.blocks = nn.ModuleList([Block(size, num_heads, dropout) for _ in range(num_layers)])
+        self.norm = nn.LayerNorm(size)
+        self.head = Head(spec)
+        self.heads = nn.ModuleList([Head(spec) for _ in MODALITIES])
+
+    def forward(self, tokens: Tensor, present: Tensor) -> Judgement:
+        """Judges the last window.
+
+        Args:
+            tokens: (B, K, M, D), oldest window first; what is not present may hold anything finite.
+            present: bool (B, K, M).
+        """
+        modalities = torch.stack([head(tokens[:, -1, i])[0] for i, head in enumerate(self.heads)], dim=1)
+        x = torch.stack([norm(tokens[:, :, i]) for i, norm in enumerate(self.norms)], dim=2)
+        x = torch.where(present[..., None], x, self.missing) + self.modality + self.age
+        visible = torch.cat([present[:, :-1], torch.ones_like(present[:, -1:])], dim=1).flatten(1)  # (B, K * M)
+        visible = torch.cat([torch.ones_like(visible[:, :1]), visible], dim=1)
+        bias = torch.where(visible, 0.0, -1e4)[:, None, None]
+        x = torch.cat([self.cls.expand(x.shape[0], -1, -1), x.flatten(1, 2)], dim=1)  # (B, 1 + K * M, D)
+        for block in self.blocks:
+            x = block(x, bias)
+        anomaly, classes = self.head(self.norm(x[:, 0]))
+        return Judgement(anomaly, classes, modalities)

@@ -1,0 +1,178 @@
+"""Second and third stage: the projections brought into one space, then everything on composed sequences."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional
+
+from models.compose import Sequences, compose
+from models.encoders import augmented, features, is_learnable, judgement_loss
+from models.fit import Stage
+from models.fusion import Judgement
+from models.network import Network
+from models.pool import Pool
+from models.recipe import Recipe
+from models.spec import MODALITIES
+from models.statistics import roc_auc
+
+_VERSIONS = 3
+"""Augmented versions of each training window in the table of features."""
+_TEMPERATURE = 0.1
+
+
+class Windows(Protocol):
+    """Windows of all modalities, ready to be made tokens."""
+
+    @property
+    def labels(self) -> tuple[Tensor, ...]:
+        """int64 (N,) of each modality."""
+
+    def tokens(self, network: Network, indices: Tensor, generator: Generator) -> Tensor:
+        """Tokens (B, K, M, D) of composed sequences."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Windows as features, computed once, because the backbones no longer change."""
+
+    features: tuple[Tensor, ...]
+    """(N, F) of each modality."""
+    labels: tuple[Tensor, ...]
+    """int64 (N,) of each modality."""
+
+    def tokens(self, network: Network, indices: Tensor, generator: Generator | None = None) -> Tensor:  # noqa: ARG002
+        """Tokens (B, K, M, D) of composed sequences."""
+        return torch.stack(
+            [
+                getattr(network, name).projection(table[indices[..., m]])
+                if len(table)
+                else torch.zeros(*indices.shape[:2], network.spec.token_size)
+                for m, (name, table) in enumerate(zip(MODALITIES, self.features, strict=True))
+            ],
+            dim=2,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Windows as they are, changed at random and run through the whole encoders, which learn too."""
+
+    pools: dict[str, Pool]
+
+    @property
+    def labels(self) -> tuple[Tensor, ...]:
+        """int64 (N,) of each modality."""
+        return tuple(self.pools[name].labels for name in MODALITIES)
+
+    def tokens(self, network: Network, indices: Tensor, generator: Generator) -> Tensor:
+        """Tokens (B, K, M, D) of composed sequences; a window drawn twice is run once."""
+        parts = []
+        for m, name in enumerate(MODALITIES):
+            chosen, places = indices[..., m].unique(return_inverse=True)
+            if len(self.pools[name]):
+                tokens = getattr(network, name)(*augmented(network, name, self.pools[name], chosen, generator))
+                parts.append(tokens[places.to(tokens.device)])
+            else:
+                parts.append(torch.zeros(*places.shape, network.spec.token_size))
+        return torch.stack(parts, dim=2)
+
+
+def table(network: Network, pools: dict[str, Pool], versions: int, seed: int) -> Table:
+    """Features of the windows as they are and, with `versions` over 1, changed at random."""
+    network.eval()
+    generator = Generator().manual_seed(seed)
+    rows, labels = [], []
+    for name in MODALITIES:
+        pool = pools[name]
+        parts, everything = [features(network, name, pool.inputs)], torch.arange(len(pool))
+        changes = versions - 1 if (pool.labels == 0).any() else 0  # sounds are changed by ordinary ones
+        parts += [
+            features(network, name, augmented(network, name, pool, everything, generator)) for _ in range(changes)
+        ]
+        rows.append(torch.cat(parts))
+        labels.append(pool.labels.repeat(len(parts)))
+    return Table(tuple(rows), tuple(labels))
+
+
+def stages(network: Network, train: dict[str, Pool], validation: dict[str, Pool], recipe: Recipe) -> list[Stage]:
+    """Alignment and joint fine-tuning of projections and fusion."""
+    plan, seed = recipe.fusion, recipe.seed
+    learned, kept = table(network, train, _VERSIONS, seed), table(network, validation, 1, seed)
+    sequences = validation_sequences(kept, network, seed)
+    taught: Windows = Inputs(train) if plan.train_backbones else learned
+    encoders = tuple(getattr(network, name) for name in MODALITIES)
+    projections = tuple(encoder.projection for encoder in encoders)
+
+    def align(generator: Generator) -> Tensor:
+        return _alignment_loss(network, learned, plan.batch, generator)
+
+    def fuse(generator: Generator) -> Tensor:
+        drawn = compose(taught.labels, network.spec, plan.batch, plan.drop_modality, generator)
+        return _fusion_loss(network, taught, drawn, generator)
+
+    def score() -> float:
+        rows = table(network, validation, 1, seed) if plan.train_backbones else kept
+        judged = judge(network, rows, sequences)
+        return roc_auc(sequences.labels.numpy() > 0, judged.anomaly.numpy())
+
+    def aligned() -> float:
+        with torch.inference_mode():
+            return -float(_alignment_loss(network, kept, 512, Generator().manual_seed(seed)))
+
+    steps = max(1, plan.sequences // plan.batch)
+    tuned = encoders if plan.train_backbones else projections
+    can_align = sum(map(is_learnable, train.values())) > 1
+    return [
+        Stage("align", projections, plan.align_epochs * can_align, steps, plan.rate, plan.decay, align, aligned),
+        Stage("joint", (*tuned, network.fusion), plan.epochs, steps, plan.rate, plan.decay, fuse, score),
+    ]
+
+
+def validation_sequences(kept: Table, network: Network, seed: int, drop_modality: float = 0.4) -> Sequences:
+    """The composed validation sequences, the same every time."""
+    return compose(kept.labels, network.spec, 1500, drop_modality, Generator().manual_seed(seed + 1))
+
+
+def judge(network: Network, rows: Table, sequences: Sequences) -> Judgement:
+    """What fusion thinks of composed sequences, in inference."""
+    network.eval()
+    with torch.inference_mode():
+        return network.fusion(rows.tokens(network, sequences.indices), sequences.present)  # type: ignore[no-any-return]
+
+
+def _fusion_loss(network: Network, rows: Windows, drawn: Sequences, generator: Generator) -> Tensor:
+    """Of the joint judgement, and of each modality's own at the present window."""
+    tokens = rows.tokens(network, drawn.indices, generator)
+    anomaly, classes, own = network.fusion(tokens, drawn.present)
+    loss = judgement_loss(anomaly, classes, drawn.labels)
+    for m, labels in enumerate(rows.labels):
+        here = drawn.present[:, -1, m]
+        if here.any():
+            truth = (labels[drawn.indices[:, -1, m]] > 0).float()
+            loss = loss + 0.3 * functional.binary_cross_entropy_with_logits(own[here, m], truth[here] * 0.9 + 0.05)
+    return loss
+
+
+def _alignment_loss(network: Network, rows: Table, batch: int, generator: Generator) -> Tensor:
+    """Draws normal windows of all modalities together and anomalous ones too, and the two apart.
+
+    Source: supervised contrastive loss, Khosla et al., NeurIPS 2020, equation 2; positives are windows of *other*
+    modalities on the same side, because composed material has no closer pairs.
+    """
+    tokens, sides, modalities = [], [], []
+    for m, (name, table_, labels) in enumerate(zip(MODALITIES, rows.features, rows.labels, strict=True)):
+        if not len(labels):
+            continue
+        share = torch.where(labels > 0, 1 / (labels > 0).sum().clamp(min=1), 1 / (labels == 0).sum().clamp(min=1))
+        chosen = torch.multinomial(share, batch, replacement=True, generator=generator)
+        tokens.append(functional.normalize(getattr(network, name).projection(table_[chosen]), dim=1))
+        sides.append(labels[chosen] > 0)
+        modalities.append(torch.full((batch,), m))
+    token, side, modality = torch.cat(tokens), torch.cat(sides), torch.cat(modalities)
+    other = modality[:, None] != modality
+    positive = other & (side[:, None] == side)
+    likeness = (token @ token.T / _TEMPERATURE).masked_fill(~other, -torch.inf)
+    log_share = likeness - likeness.logsumexp(dim=1, keepdim=True)
+    return -log_share.masked_fill(~positive, 0).sum(dim=1).div(positive.sum(dim=1).clamp(min=1)).mean()

@@ -1,0 +1,88 @@
+"""The four networks together, as they are trained and saved."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from models.audio import AudioEncoder
+from models.fusion import Fusion
+from models.spec import Spec
+from models.text import TextEncoder, load_bert, random_bert
+from models.video import VideoEncoder, VideoInput, load_video_weights
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """The numbers that make the networks, beside the spec."""
+
+    video_width: float = 0.5
+    """Channels of R3D-18 as a share of torchvision's: 1 is 33 M parameters, 0.5 is 8 M and a quarter of the work."""
+    video_input: VideoInput = "difference"
+    """What R3D-18 sees: pictures, differences between pictures, or both."""
+    audio_hidden: int = 160
+    """Width of the LSTM."""
+    bert: dict[str, Any] = field(default_factory=dict)
+    """`BertConfig`'s keys."""
+    fusion_layers: int = 2
+    fusion_heads: int = 4
+
+
+class Network(nn.Module):
+    """Three encoders and their fusion."""
+
+    def __init__(self, spec: Spec, architecture: Architecture, text: TextEncoder | None = None) -> None:
+        super().__init__()
+        self.spec, self.architecture = spec, architecture
+        self.video = VideoEncoder(spec, architecture.video_width, architecture.video_input)
+        self.audio = AudioEncoder(spec, architecture.audio_hidden)
+        self.text = text or TextEncoder(spec, random_bert(architecture.bert))
+        self.fusion = Fusion(spec, architecture.fusion_layers, architecture.fusion_heads)
+
+
+def begin_network(spec: Spec, architecture: Architecture, video_weights: str, text_weights: str) -> Network:
+    """A network to train, its backbones begun from the named weights (`random` must be said).
+
+    Raises:
+        WeightsError: weights are not to be had, or do not fit the architecture.
+    """
+    if text_weights == "random":
+        network = Network(spec, architecture)
+    else:
+        bert = load_bert(text_weights)
+        config = {key: value for key, value in bert.config.to_diff_dict().items() if key in _BERT_KEYS}
+        architecture = Architecture(**{**_fields(architecture), "bert": config})
+        network = Network(spec, architecture, TextEncoder(spec, bert))
+    load_video_weights(network.video, video_weights)
+    return network
+
+
+_BERT_KEYS = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+
+
+def _fields(architecture: Architecture) -> dict[str, Any]:
+    return {name: getattr(architecture, name) for name in Architecture.__slots__}
+
+
+def save_network(network: Network, path: Path) -> None:
+    """Writes spec, architecture and weights, whole or not at all."""
+    unfinished = path.with_suffix(".tmp")
+    architecture = _fields(network.architecture)
+    torch.save(
+        {"spec": network.spec.to_json(), "architecture": architecture, "state": network.state_dict()}, unfinished
+    )
+    unfinished.replace(path)
+
+
+def load_network(path: Path) -> Network:
+    """Reads what `save_network` wrote.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    saved = torch.load(path, map_location="cpu", weights_only=True)
+    network = Network(Spec.from_json(saved["spec"]), Architecture(**saved["architecture"]))
+    network.load_state_dict(saved["state"])
+    return network.eval()

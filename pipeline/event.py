@@ -1,0 +1,126 @@
+"""Events: when we changed our mind about a source."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from pipeline.config import EventConfig
+from pipeline.score import Scores
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An anomaly on one source: it begins, may be updated, and ends."""
+
+    kind: Literal["begin", "update", "end"]
+    source: str
+    label: str
+    """The likeliest kind of anomaly when it began; stays the same."""
+    started_seconds: float
+    """Start of its first window."""
+    ended_seconds: float | None
+    """End of its last window that was not low; none until it ends."""
+    decided_seconds: float
+    """End of the window that made us say this."""
+    closed_at: float
+    """`time.monotonic()` when that window was complete."""
+    peak: Scores
+    """Of its highest window so far."""
+
+    @property
+    def started_at(self) -> datetime:
+        """UTC of its start. Unlike the source's clock this is unique: a live clock restarts at 0."""
+        return self.peak.origin + timedelta(seconds=self.started_seconds)
+
+
+def events(scores: Iterable[Scores], config: EventConfig) -> Iterator[Event]:
+    """The events of one source."""
+    tracker = EventTracker(config)
+    for each in scores:
+        yield from tracker.push(each)
+    yield from tracker.finish()
+
+
+class EventTracker:
+    """Hysteresis, confirmation, merging and cooldown on one source's scores."""
+
+    def __init__(self, config: EventConfig) -> None:
+        self._config = config
+        self._rising: list[Scores] = []
+        self._last: Scores | None = None
+        self._cool_until: dict[str, float] = {}
+        self._open: Event | None = None
+        self._high_until = 0.0
+        self._told_seconds = 0.0
+
+    def push(self, scores: Scores) -> list[Event]:
+        """What the next window of the source changes; mostly nothing."""
+        ended = []
+        if self._last is not None and self._last.session != scores.session:
+            ended = self.finish()
+            self._cool_until.clear()  # they are times of a clock that is gone
+        self._last = scores
+        return ended + (self._begin(scores) if self._open is None else self._go_on(self._open, scores))
+
+    def finish(self) -> list[Event]:
+        """The source is at its end: so is its open event."""
+        self._rising.clear()
+        return [] if self._open is None or self._last is None else [self._end(self._open, self._last)]
+
+    def _begin(self, scores: Scores) -> list[Event]:
+        if self._rising and scores.index != self._rising[-1].index + 1:
+            self._rising.clear()
+        if not scores.is_anomaly:
+            self._rising.clear()
+            return []
+        self._rising.append(scores)
+        if len(self._rising) < self._config.confirm_windows:
+            return []
+        label = _label(self._rising)
+        if scores.start_seconds < self._cool_until.get(label, 0.0):
+            return []
+        peak = max(self._rising, key=lambda each: each.anomaly)
+        self._open = Event(
+            kind="begin",
+            source=scores.source,
+            label=label,
+            started_seconds=self._rising[0].start_seconds,
+            ended_seconds=None,
+            decided_seconds=scores.end_seconds,
+            closed_at=scores.closed_at,
+            peak=peak,
+        )
+        self._rising.clear()
+        self._high_until = self._told_seconds = scores.end_seconds
+        return [self._open]
+
+    def _go_on(self, event: Event, scores: Scores) -> list[Event]:
+        is_high = scores.anomaly >= self._config.release * scores.threshold
+        if not is_high and scores.end_seconds - self._high_until >= self._config.merge_seconds:
+            return [self._end(event, scores)]
+        if is_high:
+            self._high_until = scores.end_seconds
+        if scores.end_seconds - event.started_seconds >= self._config.longest_seconds:
+            return [self._end(event, scores)]
+        peak = max(event.peak, scores, key=lambda each: each.anomaly)
+        event = self._open = _told(event, scores, kind="update", peak=peak)
+        if not is_high or scores.end_seconds - self._told_seconds < self._config.update_seconds:
+            return []
+        self._told_seconds = scores.end_seconds
+        return [event]
+
+    def _end(self, event: Event, scores: Scores) -> Event:
+        self._open = None
+        if scores.end_seconds - event.started_seconds < self._config.longest_seconds:
+            self._cool_until[event.label] = self._high_until + self._config.cooldown_seconds
+        return _told(event, scores, kind="end", ended_seconds=self._high_until)
+
+
+def _told(event: Event, scores: Scores, **changes: Any) -> Event:
+    return replace(event, decided_seconds=scores.end_seconds, closed_at=scores.closed_at, **changes)
+
+
+def _label(rising: list[Scores]) -> str:
+    """The likeliest kind over the windows that began an event."""
+    return max(rising[0].classes, key=lambda label: sum(scores.classes[label] for scores in rising))

@@ -1,0 +1,113 @@
+"""`heed train`, `heed export` and `heed verify`: from labelled files to a bundle that is known to be right."""
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export.parity import Arrays
+from export.runtime import open_tokenizer
+from export.write import reference, write_bundle
+from models.errors import RecipeError
+from models.fit import Progress
+from models.recipe import read_recipe
+from models.spec import Spec
+from models.text import PACKAGED, find_bert
+from models.train import read_run, train
+from pipeline.dataset import pools
+from pipeline.errors import SourceError
+from pipeline.media import open_media
+from pipeline.scene import demo_scene, render
+from pipeline.window import windows
+
+PROBE_WINDOWS = 6
+"""Windows a bundle ships to prove itself with."""
+PROBE_SECONDS = 12.0
+"""Of the scene that is drawn for it."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def learn(
+    path: Path, out: Path, data: Path | None, progress: Progress, say: Callable[[str], None], seed: int | None = None
+) -> dict[str, Any]:
+    """Trains by a recipe, or goes on with the run that `out` holds.
+
+    Raises:
+        RecipeError, LabelsError, WeightsError, TrainingError: see `models.train.train`.
+    """
+    recipe = read_recipe(path, data)
+    if seed is not None:
+        recipe = recipe.model_copy(update={"seed": seed})
+    _check_folder(out, recipe.model_dump_json())
+    spec = Spec(labels=recipe.labels)
+    weights = PACKAGED if recipe.text.weights == "random" else recipe.text.weights
+    tokenizer = open_tokenizer(Path(find_bert(weights)) / "tokenizer.json", spec)
+    gathered = pools(recipe, spec, tokenizer, progress, say)
+    return train(recipe, gathered, out, progress, say)
+
+
+def probe_windows(source: str, spec: Spec) -> Arrays:
+    """The first windows of a source that has pictures, sound and text.
+
+    Raises:
+        SourceError: it has no window with all three.
+    """
+    with open_media(source, spec) as media:
+        whole = (w for w in windows(media, "probe", spec, _EPOCH) if w.frames is not None and w.samples is not None)
+        found = [window for window in islice(whole, 40) if window.text][:PROBE_WINDOWS]
+    if not found:
+        raise SourceError(f"probe: {source}: no window with pictures, sound and text; name another file")
+    return {
+        "frames": np.stack([window.frames for window in found if window.frames is not None]),
+        "samples": np.stack([window.samples for window in found if window.samples is not None]),
+        "texts": np.array([window.text for window in found]),
+    }
+
+
+@contextmanager
+def probe_source(named: str | None) -> Iterator[str]:
+    """The file named, or a drawn scene that is there for as long as it is needed."""
+    if named is not None:
+        yield named
+        return
+    with tempfile.TemporaryDirectory(prefix="heed-probe-") as folder:
+        path = Path(folder) / "scene.mkv"
+        render(replace(demo_scene(), duration_seconds=PROBE_SECONDS), path)
+        yield str(path)
+
+
+def export_run(run: Path, out: Path, source: str, metrics: dict[str, Path]) -> str:
+    """Writes a bundle of a run; gives its name.
+
+    Args:
+        run: folder of `heed train`.
+        out: folder of the bundle.
+        source: file whose windows the bundle ships to prove itself with.
+        metrics: `metrics.json` files for the card, by the name of what was evaluated.
+    """
+    network, _ = read_run(run)
+    figures = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in metrics.items()}
+    return write_bundle(run, out, probe_windows(source, network.spec), figures).name
+
+
+def torch_reference(run: Path, bundle: Path, source: str) -> Arrays:
+    """Windows of a source and what a run's torch networks make of them."""
+    network, _ = read_run(run)
+    found = probe_windows(source, network.spec)
+    return {**found, **reference(network, found, bundle / "tokenizer.json")}
+
+
+def _check_folder(out: Path, recipe: str) -> None:
+    """A run goes on only with the recipe it began with."""
+    kept = out / "recipe.json"
+    if kept.exists() and kept.read_text(encoding="utf-8") != recipe:
+        raise RecipeError(f"train: {out}: holds a run of another recipe; name another folder")
+    out.mkdir(parents=True, exist_ok=True)
+    kept.write_text(recipe, encoding="utf-8")

@@ -1,0 +1,195 @@
+"""Scores: what the model thinks of windows, of all sources at once."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.runtime import Runtime
+from models.spec import MODALITIES
+from pipeline.window import Window
+
+
+@dataclass(frozen=True, slots=True)
+class ModalityScore:
+    """What one sense says of a window."""
+
+    present: bool
+    """Whether there was anything to see, hear or read."""
+    score: float | None
+    """Calibrated anomaly probability by this sense alone; none when it is not present."""
+    contribution: float | None
+    """How much the calibrated logit falls without this sense; none when it is not present."""
+
+
+_ABSENT = ModalityScore(False, None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What the model thinks of a window."""
+
+    source: str
+    session: int
+    index: int
+    start_seconds: float
+    end_seconds: float
+    origin: datetime
+    """UTC at the source's 0 seconds."""
+    closed_at: float
+    """`time.monotonic()` when the window's last item had come."""
+    anomaly: float
+    """Calibrated probability that something is wrong."""
+    threshold: float
+    """From which on it counts as an anomaly."""
+    classes: Mapping[str, float]
+    """Probability of each kind of anomaly, if it is one."""
+    modalities: Mapping[str, ModalityScore]
+    text: str | None
+    """The words read."""
+
+    @property
+    def is_anomaly(self) -> bool:
+        """Whether the probability reaches the threshold."""
+        return self.anomaly >= self.threshold
+
+    @property
+    def label(self) -> str:
+        """The likeliest kind of anomaly."""
+        return max(self.classes, key=lambda label: self.classes[label])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Remembered:
+    """A window as fusion remembers it."""
+
+    session: int
+    index: int
+    tokens: NDArray[np.float32]  # (M, D)
+    present: NDArray[np.bool_]  # (M,)
+
+
+class Scorer:
+    """Runs a bundle over windows and remembers the last K of each source."""
+
+    def __init__(self, runtime: Runtime, thresholds: Mapping[str, float] | None = None) -> None:
+        """Begins with no memory.
+
+        Args:
+            runtime: the model.
+            thresholds: of sources that do not use the bundle's.
+        """
+        self._runtime = runtime
+        self._thresholds = dict(thresholds or {})
+        self._memory: dict[str, deque[_Remembered]] = {}
+
+    def score(self, windows: Sequence[Window]) -> list[Scores]:
+        """Scores windows of any sources; those of one source come in order."""
+        tokens, present = self._encode(windows)
+        past, there = zip(*map(self._remember, windows, tokens, present), strict=True)
+        logits, contributions, classes, own = self._fuse(np.stack(past), np.stack(there))
+        return [
+            self._scores(window, present[i], logits[i], contributions[i], classes[i], own[i])
+            for i, window in enumerate(windows)
+        ]
+
+    def forget(self, source: str) -> None:
+        """Drops a source's memory."""
+        self._memory.pop(source, None)
+
+    def _encode(self, windows: Sequence[Window]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Tokens (B, M, D) and presence (B, M); an encoder runs only over windows that have something for it."""
+        tokens = np.zeros((len(windows), len(MODALITIES), self._runtime.spec.token_size), np.float32)
+        frames = [(i, window.frames) for i, window in enumerate(windows) if window.frames is not None]
+        samples = [(i, window.samples) for i, window in enumerate(windows) if window.samples is not None]
+        texts = [(i, window.text) for i, window in enumerate(windows) if window.text]
+        present = np.zeros(tokens.shape[:2], np.bool_)
+        for m, found in enumerate((frames, samples, texts)):
+            present[[i for i, _ in found], m] = True
+        if frames:
+            tokens[present[:, 0], 0] = self._runtime.video(np.stack([part for _, part in frames]))
+        if samples:
+            tokens[present[:, 1], 1] = self._runtime.audio(np.stack([part for _, part in samples]))
+        if texts:
+            tokens[present[:, 2], 2] = self._runtime.text([part for _, part in texts])
+        return tokens, present
+
+    def _remember(
+        self, window: Window, tokens: NDArray[np.float32], present: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """The last K windows (K, M, D) and (K, M), each in the place of its age; a new session starts anew."""
+        context = self._runtime.spec.context
+        memory = self._memory.setdefault(window.source, deque(maxlen=context))
+        if memory and (memory[-1].session != window.session or memory[-1].index >= window.index):
+            memory.clear()
+        memory.append(_Remembered(window.session, window.index, tokens, present))
+        past = np.zeros((context, *tokens.shape), np.float32)
+        there = np.zeros((context, *present.shape), np.bool_)
+        for remembered in memory:
+            place = context - 1 - (window.index - remembered.index)
+            if place >= 0:
+                past[place], there[place] = remembered.tokens, remembered.present
+        return past, there
+
+    def _fuse(
+        self, tokens: NDArray[np.float32], present: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Fusion with everything, then without each modality, in one batch.
+
+        Returns:
+            Calibrated logits (B,), contributions (B, M), class probabilities (B, C), own probabilities (B, M).
+        """
+        batch, num_modalities = len(tokens), len(MODALITIES)
+        without = np.repeat(present[None], 1 + num_modalities, axis=0)  # (1 + M, B, K, M)
+        for m in range(num_modalities):
+            without[1 + m, :, :, m] = False
+        judged = self._runtime.fusion(
+            np.tile(tokens, (1 + num_modalities, 1, 1, 1)), without.reshape(-1, *present.shape[1:])
+        )
+        calibration = self._runtime.bundle.manifest.calibration
+        scale, bias = calibration.anomaly
+        logits = (scale * judged.anomaly.astype(np.float64) + bias).reshape(1 + num_modalities, batch)
+        lines = np.array([calibration.modalities[name] for name in MODALITIES])
+        own = _sigmoid(lines[:, 0] * judged.modalities[:batch] + lines[:, 1])
+        return logits[0], (logits[0] - logits[1:]).T, _softmax(judged.classes[:batch].astype(np.float64)), own
+
+    def _scores(
+        self,
+        window: Window,
+        present: NDArray[np.bool_],
+        logit: float,
+        contributions: NDArray[np.float64],
+        classes: NDArray[np.float64],
+        own: NDArray[np.float64],
+    ) -> Scores:
+        bundle = self._runtime.bundle
+        modalities = {
+            name: ModalityScore(True, float(own[m]), float(contributions[m])) if present[m] else _ABSENT
+            for m, name in enumerate(MODALITIES)
+        }
+        return Scores(
+            source=window.source,
+            session=window.session,
+            index=window.index,
+            start_seconds=window.start_seconds,
+            end_seconds=window.end_seconds,
+            origin=window.origin,
+            closed_at=window.closed_at,
+            anomaly=float(_sigmoid(np.float64(logit))),
+            threshold=self._thresholds.get(window.source, bundle.manifest.threshold),
+            classes=dict(zip(bundle.spec.labels, map(float, classes), strict=True)),
+            modalities=modalities,
+            text=window.text,
+        )
+
+
+def _sigmoid(logits: NDArray[np.float64] | np.float64) -> NDArray[np.float64]:
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -50, 50))))
+
+
+def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))

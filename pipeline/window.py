@@ -1,0 +1,178 @@
+"""Windows: 2 seconds of everything a source has, every second."""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.spec import Spec
+from pipeline.item import Cue, Frame, Item, Samples
+from pipeline.media import Media
+
+PATIENCE_SECONDS = 1.0
+"""How far one track may run ahead of another before a window closes without the late one."""
+_EDGE_SECONDS = 1e-6
+"""A frame this little before a window's start counts as on it: timestamps are rounded by containers."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """All of a source in [start, end)."""
+
+    source: str
+    """Name of the source."""
+    session: int
+    """Counts the connections of a live source: its clock restarts at 0 with each."""
+    index: int
+    """Of the window in its session; starts are `index * stride`."""
+    start_seconds: float
+    """On the source's clock."""
+    end_seconds: float
+    """On the source's clock."""
+    origin: datetime
+    """UTC at the source's 0 seconds."""
+    frames: NDArray[np.uint8] | None
+    """(T, H, W, 3) RGB, one for each cell of time; none: there is nothing to see."""
+    samples: NDArray[np.float32] | None
+    """(S,) mono; none: there is nothing to hear; a hole is silence."""
+    text: str | None
+    """The words on screen; none: the source has no text; empty: nobody speaks."""
+    closed_at: float
+    """`time.monotonic()` when the window's last item had come."""
+
+
+def windows(media: Media, source: str, spec: Spec, origin: datetime, session: int = 0) -> Iterator[Window]:
+    """Cuts a source's items into windows, and the rest at its end into a last one.
+
+    A window closes when every track has passed its end, or one has by `PATIENCE_SECONDS`. Windows with nothing in them
+    (a hole in the stream) are left out; the index tells.
+    """
+    yield from _cut(media.items(), _Cutter(media, source, spec, origin, session))
+
+
+def _cut(items: Iterator[Item], cutter: "_Cutter") -> Iterator[Window]:
+    for item in items:
+        cutter.add(item)
+        while cutter.is_complete():
+            yield from cutter.next()
+    while cutter.has_rest():
+        yield from cutter.next()
+
+
+class _Cutter:
+    """Items on their way into windows."""
+
+    def __init__(self, media: Media, source: str, spec: Spec, origin: datetime, session: int) -> None:
+        self._source, self._spec, self._origin, self._session = source, spec, origin, session
+        self._has_text = media.has_text
+        self._continuous: list[type[Item]] = [
+            kind for kind, has in ((Frame, media.has_video), (Samples, media.has_audio)) if has
+        ] or [Cue]
+        self._clocks: dict[type[Item], float] = {}
+        self._frames: dict[int, Frame] = {}  # by cell
+        self._samples: list[Samples] = []
+        self._cues: list[Cue] = []
+        self._index = 0
+        self._covered_seconds = 0.0
+
+    def add(self, item: Item) -> None:
+        end = item.pts_seconds
+        if isinstance(item, Frame):
+            cell = math.floor((item.pts_seconds + _EDGE_SECONDS) * self._spec.frame_rate)
+            self._frames.setdefault(cell, item)
+        elif isinstance(item, Samples):
+            self._samples.append(item)
+            end += len(item.data) / self._spec.sample_rate
+        else:
+            self._cues.append(item)
+        self._clocks[type(item)] = max(end + _EDGE_SECONDS, self._clocks.get(type(item), 0.0))
+
+    def is_complete(self) -> bool:
+        """Whether nothing more can come into the next window."""
+        end = self._start() + self._spec.window_seconds
+        clocks = [self._clocks.get(kind, 0.0) for kind in self._continuous]
+        return min(clocks) >= end or max(clocks) >= end + PATIENCE_SECONDS
+
+    def has_rest(self) -> bool:
+        """At the source's end: whether there is material that no window has covered yet."""
+        frame_seconds = 1 / self._spec.frame_rate
+        ends = [(cell + 1) * frame_seconds for cell in self._frames] if Frame in self._continuous else []
+        ends += [chunk.pts_seconds + len(chunk.data) / self._spec.sample_rate for chunk in self._samples]
+        ends += [cue.end_seconds for cue in self._cues] if Cue in self._continuous else []
+        # Less than a picture's time beyond the last window is rounding, not material.
+        return max(ends, default=0.0) > self._covered_seconds + frame_seconds
+
+    def next(self) -> Iterator[Window]:
+        """The next window, if there is anything in it; what no later one needs is let go."""
+        start, end = self._start(), self._start() + self._spec.window_seconds
+        frames, samples, text = self._cut_frames(), self._cut_samples(start), self._cut_text(start, end)
+        if frames is not None or samples is not None or text:
+            self._covered_seconds = end
+            yield Window(
+                source=self._source,
+                session=self._session,
+                index=self._index,
+                start_seconds=start,
+                end_seconds=end,
+                origin=self._origin,
+                frames=frames,
+                samples=samples,
+                text=text,
+                closed_at=time.monotonic(),
+            )
+        self._index += 1
+        self._let_go()
+        if frames is None and samples is None and not text:
+            self._skip_hole()
+
+    def _start(self) -> float:
+        return self._index * self._spec.stride_seconds
+
+    def _first_cell(self) -> int:
+        return math.ceil(self._start() * self._spec.frame_rate - _EDGE_SECONDS)
+
+    def _cut_frames(self) -> NDArray[np.uint8] | None:
+        """The first picture of each cell; an empty cell repeats the one before it, or the first there is."""
+        first = self._first_cell()
+        found = [self._frames.get(cell) for cell in range(first, first + self._spec.num_frames)]
+        latest = next((frame for frame in found if frame is not None), None)
+        if latest is None:
+            return None
+        pictures = []
+        for frame in found:
+            latest = frame or latest
+            pictures.append(latest.image)
+        return np.stack(pictures)
+
+    def _cut_samples(self, start: float) -> NDArray[np.float32] | None:
+        """Chunks laid by sample index over silence."""
+        rate, sound, heard = self._spec.sample_rate, np.zeros(self._spec.num_samples, np.float32), False
+        for chunk in self._samples:
+            at = round((chunk.pts_seconds - start) * rate)
+            part = chunk.data[max(0, -at) : max(0, len(sound) - at)]
+            if len(part):
+                sound[max(0, at) : max(0, at) + len(part)] = part
+                heard = True
+        return sound if heard else None
+
+    def _cut_text(self, start: float, end: float) -> str | None:
+        spoken = [cue.text for cue in self._cues if cue.pts_seconds < end and cue.end_seconds > start]
+        return "\n".join(spoken) if self._has_text or spoken else None
+
+    def _let_go(self) -> None:
+        start, first, rate = self._start(), self._first_cell(), self._spec.sample_rate
+        self._frames = {cell: frame for cell, frame in self._frames.items() if cell >= first}
+        self._samples = [chunk for chunk in self._samples if chunk.pts_seconds + len(chunk.data) / rate > start]
+        self._cues = [cue for cue in self._cues if cue.end_seconds > start]
+
+    def _skip_hole(self) -> None:
+        """On to the first window that touches anything at hand."""
+        times = [cell / self._spec.frame_rate for cell in self._frames]
+        times += [item.pts_seconds for item in self._samples] + [cue.pts_seconds for cue in self._cues]
+        if times:
+            before = (min(times) - self._spec.window_seconds) / self._spec.stride_seconds
+            self._index = max(self._index, math.floor(before) + 1)
