@@ -74,17 +74,19 @@ def gun_shot(rng: Rng, seconds: float) -> Wave:
 
 
 def glass_break(rng: Rng, seconds: float) -> Wave:
-    """Breaking glass: a burst, then shards, each ringing at many frequencies that are no harmonics."""
+    """Breaking glass: a bright burst, then shards, each ringing briefly at frequencies that are no harmonics."""
     track = np.zeros(round(seconds * RATE))
     at = 0.05
     while at < seconds - 0.3:
         length = 1.6
-        crash = 0.25 * coloured(rng, length, 1800, 7500) * decay(length, rng.uniform(0.02, 0.05))
-        for _ in range(int(rng.integers(35, 70))):
-            hit = min(rng.exponential(0.28), length - 0.2)
-            hertz, ring = rng.uniform(1900, 7600), rng.uniform(0.008, 0.07)
-            shard = np.sin(2 * np.pi * hertz * clock(0.35) + rng.uniform(0, 6)) * decay(0.35, ring)
-            mix(crash, shard * 0.16 * rng.random() * 0.5 ** (hit / 0.4), hit)
+        crash = 0.3 * coloured(rng, length, 1500, 7800) * decay(length, rng.uniform(0.02, 0.06))
+        crash += 0.03 * coloured(rng, length, 2500, 7800) * decay(length, rng.uniform(0.15, 0.3))
+        for _ in range(int(rng.integers(50, 90))):
+            hit = min(float(rng.exponential(0.25)), length - 0.2)
+            shard = 0.6 * coloured(rng, 0.2, 2500, 7800) * decay(0.2, 0.004)
+            for hertz in rng.uniform(2200, 7800, 3):
+                shard += np.sin(2 * np.pi * hertz * clock(0.2)) * decay(0.2, rng.uniform(0.004, 0.03))
+            mix(crash, shard * 0.1 * rng.random() * 0.5 ** (hit / 0.4), hit)
         mix(track, echoing(rng, crash * rng.uniform(0.7, 1.2), 0.5, 0.25), at)
         at += rng.uniform(0.9, 1.5)
     return track
@@ -92,16 +94,16 @@ def glass_break(rng: Rng, seconds: float) -> Wave:
 
 def siren(rng: Rng, seconds: float) -> Wave:
     """A siren: wail, yelp or two tones, coming nearer and going away."""
-    time, kind = clock(seconds), rng.choice(["wail", "yelp", "two-tone"])
+    time, kind = clock(seconds), rng.choice(["wail", "wail", "yelp", "yelp", "two-tone"])
     low, high = rng.uniform(450, 700), rng.uniform(1000, 1600)
     if kind == "two-tone":
-        low = rng.uniform(380, 520)
-        hertz = np.where((time * rng.uniform(0.8, 1.1)) % 1 < 0.5, low, low * 4 / 3)
+        low = rng.uniform(420, 650)
+        hertz = low * (1 + rng.uniform(0.25, 0.35) * (0.5 + 0.5 * np.tanh(9 * np.sin(2 * np.pi * 0.8 * time))))
     else:
         speed = rng.uniform(0.2, 0.35) if kind == "wail" else rng.uniform(2.5, 4)
         hertz = low + (high - low) * (0.5 - 0.5 * np.cos(2 * np.pi * speed * time + rng.uniform(0, 6)))
     phase = 2 * np.pi * np.cumsum(hertz * np.linspace(1.02, 0.98, len(time))) / RATE
-    tone = _sum(np.sin(part * phase) / part**1.2 for part in range(1, 6))
+    tone = _sum(np.sin(part * phase) / part**1.1 for part in range(1, 8))
     near = 0.45 + 0.55 * np.sin(np.pi * np.linspace(0.15, 0.85, len(time)))
     edge = np.minimum(1, np.minimum(time, seconds - time) / 0.3)
     return np.asarray(rng.uniform(0.12, 0.3) * tone * near * edge)
@@ -109,35 +111,38 @@ def siren(rng: Rng, seconds: float) -> Wave:
 
 def door_slam(rng: Rng, seconds: float = 0.6) -> Wave:
     """A door falls shut: low and dull."""
-    body = 0.35 * coloured(rng, seconds, 50, rng.uniform(250, 600), 0.5) * decay(seconds, 0.035)
+    body = 0.5 * coloured(rng, seconds, 50, rng.uniform(300, 900), 0.5) * decay(seconds, 0.035)
     body += 0.3 * np.sin(2 * np.pi * rng.uniform(60, 110) * clock(seconds)) * decay(seconds, 0.05)
-    latch = 0.12 * coloured(rng, 0.05, 800, 2500) * decay(0.05, 0.006)
+    latch = 0.25 * coloured(rng, 0.05, 800, 2500) * decay(0.05, 0.006)
     mix(body, latch, 0.04)
     return echoing(rng, body * rng.uniform(0.6, 1.2), 0.25, 0.2)
 
 
 def dog_bark(rng: Rng, seconds: float = 2.0) -> Wave:
     """A dog barks a few times."""
-    track, at, pitch = np.zeros(round(seconds * RATE)), 0.05, rng.uniform(280, 620)
+    track, at, pitch = np.zeros(round(seconds * RATE)), 0.05, rng.uniform(380, 750)
+    time = clock(0.16)
     while at < seconds - 0.25:
-        time = clock(0.2)
-        glide = pitch * (1 + 0.5 * np.sin(np.pi * time / 0.2)) * rng.uniform(0.95, 1.05)
-        phase = 2 * np.pi * np.cumsum(glide) / RATE
-        voice = _sum(np.sin(part * phase) * np.exp(-(((part * pitch - 1100) / 900) ** 2)) for part in range(1, 9))
-        bark = (voice + 0.4 * coloured(rng, 0.2, 500, 3000)) * np.sin(np.pi * time / 0.2) ** 0.6
-        mix(track, rng.uniform(0.1, 0.3) * bark, at)
-        at += rng.uniform(0.28, 0.6)
+        glide = pitch * rng.uniform(0.93, 1.07) * (0.75 + 0.6 * np.sin(np.pi * (time / 0.16) ** 0.7))
+        phase = 2 * np.pi * np.cumsum(glide) / RATE + np.cumsum(rng.normal(0, 0.04, len(time)))
+        voice = _sum(np.sin(part * phase) * np.exp(-(((part * pitch - 1200) / 1100) ** 2)) for part in range(1, 9))
+        edge = np.minimum(1, time / 0.012) * np.minimum(1, (0.16 - time) / 0.07)
+        bark = (voice + 0.25 * coloured(rng, 0.16, 600, 3500)) * edge
+        mix(track, echoing(rng, rng.uniform(0.15, 0.35) * bark, 0.25, 0.2), at)
+        at += rng.choice([rng.uniform(0.25, 0.35), rng.uniform(0.4, 0.8)])
     return track
 
 
 def clapping(rng: Rng, seconds: float = 2.0) -> Wave:
-    """Hands clap."""
-    track, at, tone = np.zeros(round(seconds * RATE)), 0.05, rng.uniform(900, 1600)
-    gap = rng.uniform(0.28, 0.45)
-    while at < seconds - 0.1:
-        clap = coloured(rng, 0.08, tone * 0.6, tone * 2.2) * decay(0.08, 0.006)
-        mix(track, echoing(rng, rng.uniform(0.08, 0.25) * clap, 0.12, 0.25), at)
-        at += gap * rng.uniform(0.9, 1.1)
+    """A few people clap."""
+    track = np.zeros(round(seconds * RATE))
+    for _ in range(int(rng.integers(2, 6))):
+        at, gap, tone = rng.uniform(0, 0.3), rng.uniform(0.2, 0.32), rng.uniform(1000, 2000)
+        level = rng.uniform(0.04, 0.12)
+        while at < seconds - 0.1:
+            clap = coloured(rng, 0.1, tone * 0.6, tone * 2.5) * decay(0.1, rng.uniform(0.004, 0.009))
+            mix(track, echoing(rng, level * clap, 0.15, 0.15), at)
+            at += gap * rng.uniform(0.9, 1.1)
     return track
 
 
