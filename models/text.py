@@ -4,6 +4,7 @@ from importlib import util
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 from transformers.utils import logging
