@@ -41,7 +41,7 @@ def connect(url: str | None, state: Path) -> redis.Redis:
     Raises:
         BrokerError: the URL is wrong, or Redis is not there, refuses or does not start.
     """
-    client = open_embedded(state / "redis", **_OPTIONS) if url is None else from_url(url)
+    client = open_embedded(state / "redis", _OPTIONS) if url is None else from_url(url)
     try:
         client.ping()
     except redis.RedisError as error:

@@ -9,6 +9,8 @@ the next one trusts. Here a file lock that the kernel keeps says who uses the se
 import fcntl
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
@@ -19,25 +21,40 @@ from alerts import keeper, keys
 from alerts.errors import BrokerError
 
 
+class _Connection(redis.UnixDomainSocketConnection):
+    """Starts a keeper should there be no server: both may have been killed, and their users still be there."""
+
+    def connect(self) -> None:
+        """Connects, at the second attempt if need be."""
+        attempt: Callable[[], None] = super().connect
+        try:
+            attempt()
+        except redis.ConnectionError:
+            with suppress(BrokerError):
+                _start_keeper(Path(self.path).parent)
+            attempt()
+
+
 class Embedded(redis.Redis):
     """A client of the embedded server. The server runs until the last one, of any process, is closed."""
 
-    def __init__(self, users: IO[bytes], **options: Any) -> None:
+    def __init__(self, path: Path, users: IO[bytes], options: Mapping[str, Any]) -> None:
         self._users = users
-        super().__init__(**options)
+        super().__init__(connection_pool=redis.ConnectionPool(_Connection, path=str(path), **options))
 
     def close(self) -> None:
         """Disconnects, and no longer keeps the server running."""
         super().close()
+        self.connection_pool.disconnect()
         self._users.close()
 
 
-def open_embedded(folder: Path, **options: Any) -> Embedded:
+def open_embedded(folder: Path, options: Mapping[str, Any]) -> Embedded:
     """A client of the server in `folder`, which is started unless it runs already.
 
     Args:
         folder: Where the server keeps its data, socket, log and locks; made if missing.
-        options: For `redis.Redis`.
+        options: Of its connections.
 
     Raises:
         BrokerError: the folder cannot be used, or the server does not start.
@@ -55,7 +72,7 @@ def open_embedded(folder: Path, **options: Any) -> Embedded:
     try:
         fcntl.flock(users, fcntl.LOCK_SH)  # waits while a keeper is just shutting its server down
         _start_keeper(folder)
-        return Embedded(users, unix_socket_path=str(path), **options)
+        return Embedded(path, users, options)
     except BaseException:
         users.close()
         raise

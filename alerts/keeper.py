@@ -20,6 +20,8 @@ SOCKET: Final = "redis.sock"
 """Where the server listens. No port: nobody else on the network, no other user of the machine can connect."""
 USERS_LOCK: Final = "users.lock"
 KEEPER_LOCK: Final = "keeper.lock"
+SERVER_LOCK: Final = "server.lock"
+"""Held by the server itself: two of them on the same files would spoil them."""
 LOG: Final = "redis.log"
 POLL_SECONDS: Final = 0.5
 STOP_SECONDS: Final = 10.0
@@ -57,16 +59,20 @@ def call() -> socket.socket | None:
 
 
 def start(executable: str) -> socket.socket | None:
-    """A connection to the server in this folder, started if need be; none if it does not start."""
-    if connection := call():
-        return connection
+    """A connection to the server in this folder, started if there is none; none if it ends before it is ready."""
     quiet = subprocess.DEVNULL
-    server = subprocess.Popen([executable, *OPTIONS], stdin=quiet, stdout=quiet, stderr=quiet)  # noqa: S603 - our own
-    while server.poll() is None:
+    is_started = False
+    while True:
         if connection := call():
             return connection
+        with open(SERVER_LOCK, "ab") as lock:  # noqa: PTH123
+            if take(lock):  # no server, not even one that hangs, loads or is just ending
+                if is_started:
+                    return None
+                command = [executable, *OPTIONS]
+                subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, pass_fds=[lock.fileno()])  # noqa: S603
+                is_started = True
         time.sleep(0.01)
-    return None
 
 
 def is_alive(connection: socket.socket) -> bool:
@@ -103,7 +109,7 @@ def main(folder: str, executable: str) -> int:
     """Returns 0 once a server is ready, leaving a process behind if no other keeper did; 1 if it does not start."""
     os.chdir(folder)
     # Leaving, the keeper's own lock is dropped first: who was waiting for `users` must find no keeper and start one.
-    with open(USERS_LOCK, "ab") as users, open(KEEPER_LOCK, "ab") as keeper:  # noqa: PTH123 - start in 30 ms
+    with open(USERS_LOCK, "ab") as users, open(KEEPER_LOCK, "ab") as keeper:  # noqa: PTH123 - pathlib costs 10 ms
         while not take(keeper):
             if call():  # another keeper's
                 return 0

@@ -127,6 +127,17 @@ def test_a_killed_server_is_started_again_with_all_it_knew(tmp_path: Path) -> No
     wait_until(lambda: not servers(tmp_path))
 
 
+def test_who_still_uses_it_starts_it_again_when_server_and_keeper_were_killed(tmp_path: Path) -> None:
+    with connect(None, tmp_path) as client:
+        client.set("a", "b")
+        for process in sorted(servers(tmp_path), key=lambda process: "redis" in process.name()):
+            process.kill()  # the keeper first
+        wait_until(lambda: not servers(tmp_path))
+        assert client.get("a") == b"b"
+        assert len(servers(tmp_path)) == 2
+    wait_until(lambda: not servers(tmp_path))
+
+
 def test_what_a_kill_of_everything_leaves_behind_is_no_hindrance(tmp_path: Path) -> None:
     with another_program(tmp_path) as user:
         user.kill()
@@ -149,6 +160,22 @@ def test_a_server_that_lost_its_keeper_gets_a_new_one(tmp_path: Path) -> None:
             user.communicate()
             assert client.incr("users") == 2
     wait_until(lambda: not servers(tmp_path))
+
+
+def test_no_second_server_is_started_beside_one_that_does_not_answer(tmp_path: Path) -> None:
+    with another_program(tmp_path):
+        hung = server(tmp_path)
+        for process in servers(tmp_path):
+            if process.pid != hung.pid:
+                process.kill()
+        hung.suspend()
+        with ThreadPoolExecutor(1) as thread:
+            waiting = thread.submit(connect, None, tmp_path)
+            wait_until(lambda: len(servers(tmp_path)) == 2)  # a new keeper waits
+            hung.resume()
+            with waiting.result() as client:
+                assert client.get("users") == b"1"
+                assert server(tmp_path).pid == hung.pid
 
 
 def test_many_who_come_and_go_at_once_share_one_server(tmp_path: Path) -> None:
