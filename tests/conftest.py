@@ -18,7 +18,7 @@ BUNDLED = str(server_path())
 SERVERS = {"bundled": BUNDLED, "system": shutil.which("redis-server")}
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 10) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
     """Fails the test if it does not come true."""
     deadline = time.monotonic() + seconds
     while not condition():
