@@ -24,7 +24,8 @@ PROVIDERS: Final = {
 _OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "cuda": {"cudnn_conv_algo_search": "HEURISTIC", "arena_extend_strategy": "kSameAsRequested"},
 }
-_NVIDIA = Path("/dev/nvidiactl")
+NVIDIA: Final = Path("/dev/nvidiactl")
+"""There when the driver has found a GPU of theirs."""
 _FATAL_ONLY = 4
 _ORT_ERRORS: Final = (
     RuntimeError,
@@ -118,7 +119,7 @@ def available(bundle: Bundle, provider: str, threads: int = 0) -> bool:
         return True
     if PROVIDERS[provider] not in ort.get_available_providers():
         return False
-    if provider in {"cuda", "tensorrt"} and not _NVIDIA.exists():
+    if provider in {"cuda", "tensorrt"} and not NVIDIA.exists():
         return False
     try:
         session = _session(bundle, "fusion", provider, threads)
