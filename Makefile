@@ -3,9 +3,16 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test lint types check clean
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PIP_ROOT_USER_ACTION = ignore
 
-demo: $(VENV)/slim  ## Render a scripted scene, stream it, show the alerts
+.PHONY: help demo test lint types check clean
+.DEFAULT_GOAL = help
+
+help:  ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+
+demo: $(VENV)/slim  ## Draw a street scene, stream it, show the alerts
 	$(BIN)/heed demo
 
 test: $(VENV)/dev  ## Run the tests
@@ -18,20 +25,23 @@ lint: $(VENV)/dev  ## Check form
 types: $(VENV)/dev  ## Check types
 	$(BIN)/mypy
 
-check: lint types test
+check: lint types test  ## Check form and types, and run the tests
 
-clean:
-	rm -rf $(VENV) .venv-slim build dist *.egg-info
+clean:  ## Remove the virtual environment and what was built
+	rm -rf $(VENV) build dist *.egg-info
 
 $(VENV)/venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Heed needs Python 3.11 or later; name one: make PYTHON=python3.x")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
-	touch $@
+	@touch $@
 
+# What runs Heed; without torch.
 $(VENV)/slim: $(VENV)/venv pyproject.toml
 	$(BIN)/pip install --quiet --editable .
-	touch $@
+	@touch $@
 
+# What trains and tests it, too.
 $(VENV)/dev: $(VENV)/venv pyproject.toml
 	$(BIN)/pip install --quiet --editable '.[dev]'
-	touch $(VENV)/slim $@
+	@touch $(VENV)/slim $@
