@@ -13,9 +13,9 @@ Seconds = Annotated[float, Field(ge=0)]
 
 
 class Section(BaseModel):
-    """A table of the configuration: frozen, and a misspelt key is an error."""
+    """A table of the configuration: frozen; a misspelt key is an error, and so is `nan` or `inf`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class SourceConfig(Section):
