@@ -3,20 +3,41 @@
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.spec import Spec
 from pipeline.item import Cue, Frame, Item, Samples
-from pipeline.media import Media
 
 PATIENCE_SECONDS = 1.0
 """How far one track may run ahead of another before a window closes without the late one."""
+LONGEST_CUE_SECONDS = 60.0
+"""A cue is read for so long: what stands on the screen for longer is no news, and may have no end at all."""
 _EDGE_SECONDS = 1e-6
 """A frame this little before a window's start counts as on it: timestamps are rounded by containers."""
+
+
+class Stream(Protocol):
+    """What windows are cut from; `Media` is one."""
+
+    @property
+    def has_video(self) -> bool:
+        """Whether there is something to see."""
+
+    @property
+    def has_audio(self) -> bool:
+        """Whether there is something to hear."""
+
+    @property
+    def has_text(self) -> bool:
+        """Whether there is something to read."""
+
+    def items(self) -> Iterator[Item]:
+        """Frames, samples and cues; each kind in order of time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +66,7 @@ class Window:
     """`time.monotonic()` when the window's last item had come."""
 
 
-def windows(media: Media, source: str, spec: Spec, origin: datetime, session: int = 0) -> Iterator[Window]:
+def windows(media: Stream, source: str, spec: Spec, origin: datetime, session: int = 0) -> Iterator[Window]:
     """Cuts a source's items into windows, and the rest at its end into a last one.
 
     A window closes when every track has passed its end, or one has by `PATIENCE_SECONDS`. Windows with nothing in them
@@ -66,7 +87,7 @@ def _cut(items: Iterator[Item], cutter: "_Cutter") -> Iterator[Window]:
 class _Cutter:
     """Items on their way into windows."""
 
-    def __init__(self, media: Media, source: str, spec: Spec, origin: datetime, session: int) -> None:
+    def __init__(self, media: Stream, source: str, spec: Spec, origin: datetime, session: int) -> None:
         self._source, self._spec, self._origin, self._session = source, spec, origin, session
         self._has_text = media.has_text
         self._continuous: list[type[Item]] = [
@@ -77,7 +98,7 @@ class _Cutter:
         self._samples: list[Samples] = []
         self._cues: list[Cue] = []
         self._index = 0
-        self._covered_seconds = 0.0
+        self._covered_seconds = -math.inf
 
     def add(self, item: Item) -> None:
         end = item.pts_seconds
@@ -88,7 +109,8 @@ class _Cutter:
             self._samples.append(item)
             end += len(item.data) / self._spec.sample_rate
         else:
-            self._cues.append(item)
+            longest = item.pts_seconds + LONGEST_CUE_SECONDS
+            self._cues.append(replace(item, end_seconds=min(item.end_seconds, longest)))
         self._clocks[type(item)] = max(end + _EDGE_SECONDS, self._clocks.get(type(item), 0.0))
 
     def is_complete(self) -> bool:
@@ -104,7 +126,7 @@ class _Cutter:
         ends += [chunk.pts_seconds + len(chunk.data) / self._spec.sample_rate for chunk in self._samples]
         ends += [cue.end_seconds for cue in self._cues] if Cue in self._continuous else []
         # Less than a picture's time beyond the last window is rounding, not material.
-        return max(ends, default=0.0) > self._covered_seconds + frame_seconds
+        return max(ends, default=-math.inf) > self._covered_seconds + frame_seconds
 
     def next(self) -> Iterator[Window]:
         """The next window, if there is anything in it; what no later one needs is let go."""
