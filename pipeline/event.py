@@ -1,6 +1,7 @@
 """Events: when we changed our mind about a source."""
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -47,9 +48,9 @@ class EventTracker:
 
     def __init__(self, config: EventConfig) -> None:
         self._config = config
-        self._rising: list[Scores] = []
+        self._rising: deque[Scores] = deque(maxlen=config.confirm_windows)
         self._last: Scores | None = None
-        self._cool_until: dict[str, float] = {}
+        self._cool_until: dict[str, datetime] = {}
         self._open: Event | None = None
         self._high_until = 0.0
         self._told_seconds = 0.0
@@ -59,7 +60,8 @@ class EventTracker:
         ended = []
         if self._last is not None and self._last.session != scores.session:
             ended = self.finish()
-            self._cool_until.clear()  # they are times of a clock that is gone
+        elif self._open is not None and scores.start_seconds - self._high_until > self._config.merge_seconds:
+            ended = [self._end(self._open, scores)]  # after a hole in the stream
         self._last = scores
         return ended + (self._begin(scores) if self._open is None else self._go_on(self._open, scores))
 
@@ -77,15 +79,15 @@ class EventTracker:
         self._rising.append(scores)
         if len(self._rising) < self._config.confirm_windows:
             return []
-        label = _label(self._rising)
-        if scores.start_seconds < self._cool_until.get(label, 0.0):
+        label, first = _label(self._rising), self._rising[0]
+        if label in self._cool_until and _at(first, first.start_seconds) < self._cool_until[label]:
             return []
         peak = max(self._rising, key=lambda each: each.anomaly)
         self._open = Event(
             kind="begin",
             source=scores.source,
             label=label,
-            started_seconds=self._rising[0].start_seconds,
+            started_seconds=first.start_seconds,
             ended_seconds=None,
             decided_seconds=scores.end_seconds,
             closed_at=scores.closed_at,
@@ -97,14 +99,14 @@ class EventTracker:
 
     def _go_on(self, event: Event, scores: Scores) -> list[Event]:
         is_high = scores.anomaly >= self._config.release * scores.threshold
-        if not is_high and scores.end_seconds - self._high_until >= self._config.merge_seconds:
-            return [self._end(event, scores)]
         if is_high:
             self._high_until = scores.end_seconds
-        if scores.end_seconds - event.started_seconds >= self._config.longest_seconds:
+        elif scores.end_seconds - self._high_until >= self._config.merge_seconds:
             return [self._end(event, scores)]
         peak = max(event.peak, scores, key=lambda each: each.anomaly)
         event = self._open = _told(event, scores, kind="update", peak=peak)
+        if scores.end_seconds - event.started_seconds >= self._config.longest_seconds:
+            return [self._end(event, scores)]
         if not is_high or scores.end_seconds - self._told_seconds < self._config.update_seconds:
             return []
         self._told_seconds = scores.end_seconds
@@ -113,7 +115,7 @@ class EventTracker:
     def _end(self, event: Event, scores: Scores) -> Event:
         self._open = None
         if scores.end_seconds - event.started_seconds < self._config.longest_seconds:
-            self._cool_until[event.label] = self._high_until + self._config.cooldown_seconds
+            self._cool_until[event.label] = _at(event.peak, self._high_until + self._config.cooldown_seconds)
         return _told(event, scores, kind="end", ended_seconds=self._high_until)
 
 
@@ -121,6 +123,11 @@ def _told(event: Event, scores: Scores, **changes: Any) -> Event:
     return replace(event, decided_seconds=scores.end_seconds, closed_at=scores.closed_at, **changes)
 
 
-def _label(rising: list[Scores]) -> str:
+def _at(scores: Scores, seconds: float) -> datetime:
+    """UTC of a time on the clock of these scores: a camera that drops out again and again stays in its cooldown."""
+    return scores.origin + timedelta(seconds=seconds)
+
+
+def _label(rising: Sequence[Scores]) -> str:
     """The likeliest kind over the windows that began an event."""
     return max(rising[0].classes, key=lambda label: sum(scores.classes[label] for scores in rising))
