@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from pipeline.config import Config, SourceConfig
 from pipeline.errors import ConfigError
+from pipeline.redact import redact_url
 
 
 def merge_options(
@@ -44,8 +45,10 @@ def merge_options(
 
 def source_name(url: str) -> str:
     """A short name for a source that was given none: the file's stem, or the host, or the device."""
-    parts = urlsplit(url) if "://" in url else None
-    name = (parts.hostname or "stream") if parts is not None else Path(url).stem
+    try:
+        name = (urlsplit(redact_url(url)).hostname or "stream") if "://" in url else Path(url).stem
+    except ValueError:  # no URL at all: whoever opens it says so
+        name = "stream"
     return re.sub(r"[^\w.-]", "-", name)[:60].strip("-") or "source"
 
 
