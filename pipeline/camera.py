@@ -6,22 +6,26 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
-from multiprocessing.synchronize import Event as Stop
+from multiprocessing.context import SpawnProcess
 from types import TracebackType
 from typing import Self
 
 from models.spec import Spec
 from pipeline.config import Config, EngineConfig, LiveConfig, SourceConfig
-from pipeline.live import SourceState, sessions
+from pipeline.errors import SourceError
+from pipeline.live import SourceState, Status, sessions
 from pipeline.window import Window, windows
 
 _SPAWN = multiprocessing.get_context("spawn")  # a fork would take the engine's threads and sessions along
 CRASHES_A_MINUTE = 5
 """A source whose process crashes more often is given up."""
-_JOIN_SECONDS = 0.7
+_EXIT_SECONDS = 0.7
+"""How long a process may take to end when told to, and again when terminated."""
 _POLL_SECONDS = 0.2
 
 OnState = Callable[[str, SourceState], None]
@@ -35,24 +39,20 @@ class Ended:
     source: str
 
 
-def run_camera(
-    source: SourceConfig, spec: Spec, live: LiveConfig, first_session: int, pipe: Connection, stop: Stop
-) -> None:
-    """The camera process: sends windows, each with whether the source is live, and states."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the engine says when to stop
-    url = source.url.get_secret_value()
-    try:
-        opened = sessions(url, spec, live, stop.wait, pipe.send, pace=source.pace)
-        for session, media in enumerate(opened, start=first_session):
-            is_live = media.is_live or source.pace == "live"
-            for window in windows(media, source.name, spec, datetime.now(UTC), session):
-                pipe.send((window, is_live))
-                if stop.is_set():
-                    return
-    except BrokenPipeError:
-        return  # the engine is gone
-    finally:
-        pipe.close()
+def run_camera(source: SourceConfig, spec: Spec, live: LiveConfig, first_session: int, pipe: Connection) -> None:
+    """The camera process: sends windows, each with whether the source is live, and states.
+
+    The engine says nothing on the pipe: there is something to read when it has closed it, or has died.
+    """
+    with pipe, suppress(BrokenPipeError, ConnectionResetError):  # the engine is gone
+        opened = sessions(source.url.get_secret_value(), spec, live, pipe.poll, pipe.send, pace=source.pace)
+        try:
+            for session, media in enumerate(opened, start=first_session):
+                is_live = media.is_live or source.pace == "live"
+                for window in windows(media, source.name, spec, datetime.now(UTC), session):
+                    pipe.send((window, is_live))
+        except SourceError as error:  # a file that cannot be read on
+            pipe.send(SourceState("failed", str(error), datetime.now(UTC)))
 
 
 class Cameras:
@@ -60,7 +60,7 @@ class Cameras:
 
     def __init__(self, config: Config, spec: Spec, on_state: OnState) -> None:
         self._config, self._spec, self._on_state = config, spec, on_state
-        self._stop = _SPAWN.Event()
+        self._stop = threading.Event()
         self._intake = Intake([source.name for source in config.source], config.engine)
         self._readers = [
             threading.Thread(target=self._keep, args=(source,), name=source.name, daemon=True)
@@ -68,6 +68,7 @@ class Cameras:
         ]
 
     def __enter__(self) -> Self:
+        resource_tracker.ensure_running()  # else a process' start does, and lifts the mask of SIGINT
         for reader in self._readers:
             reader.start()
         return self
@@ -78,7 +79,7 @@ class Cameras:
         self._stop.set()
         self._intake.close()
         for reader in self._readers:
-            reader.join(3 * _JOIN_SECONDS)
+            reader.join(3 * _EXIT_SECONDS)
 
     @property
     def num_dropped(self) -> dict[str, int]:
@@ -92,11 +93,13 @@ class Cameras:
 
     def _keep(self, source: SourceConfig) -> None:
         """Runs a source's process, and anew when it crashes."""
+        # Ctrl-C reaches the whole group, but it is the engine that says when to stop: processes inherit this mask.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         crashes: deque[float] = deque(maxlen=CRASHES_A_MINUTE)
         session = 0
         while not self._stop.is_set():
             exit_code, session = self._run(source, session)
-            if exit_code == 0 or self._stop.is_set():
+            if exit_code is None or self._stop.is_set():
                 break
             crashes.append(time.monotonic())
             if len(crashes) == CRASHES_A_MINUTE and crashes[-1] - crashes[0] < 60:
@@ -106,45 +109,52 @@ class Cameras:
             self._stop.wait(self._config.live.first_pause_seconds)
         self._intake.put(source.name, Ended(source.name), is_live=False)
 
-    def _run(self, source: SourceConfig, session: int) -> tuple[int, int]:
-        """One life of a source's process: its exit code, and the session the next life begins with."""
-        ours, theirs = _SPAWN.Pipe(duplex=False)
+    def _run(self, source: SourceConfig, session: int) -> tuple[int | None, int]:
+        """One life of a source's process: the exit code of a crash, and the session of the next life."""
+        ours, theirs = _SPAWN.Pipe()
         process = _SPAWN.Process(
             target=run_camera,
-            args=(source, self._spec, self._config.live, session, theirs, self._stop),
+            args=(source, self._spec, self._config.live, session, theirs),
             name=f"heed {source.name}",
             daemon=True,
         )
         process.start()
         theirs.close()
-        try:
-            while not self._stop.is_set():
-                if not ours.poll(_POLL_SECONDS):
-                    continue
-                message = ours.recv()
+        is_over = False
+        with ours:
+            for message in self._received(ours):
                 if isinstance(message, SourceState):
+                    is_over = message.status in {"failed", "ended"}
                     self._on_state(source.name, message)
                 else:
                     window, is_live = message
                     session = window.session + 1
                     self._intake.put(source.name, window, is_live=is_live)
-        except (EOFError, ConnectionResetError):
-            pass  # it is over: the exit code says how
-        ours.close()
-        process.join(_JOIN_SECONDS)
-        if process.is_alive():
-            process.terminate()
-            process.join(_JOIN_SECONDS)
-        if process.is_alive():
-            process.kill()
-            process.join()
-        return process.exitcode or 0, session
+        _end(process)
+        return None if is_over else process.exitcode, session
 
-    def _tell(self, source: SourceConfig, status: str, reason: str) -> None:
-        text = f"source: {source.name}: {reason}"
-        self._on_state(
-            source.name, SourceState("failed" if status == "failed" else "reconnecting", text, datetime.now(UTC))
-        )
+    def _received(self, pipe: Connection) -> Iterator[SourceState | tuple[Window, bool]]:
+        """What a process sends, until it has ended or is to end."""
+        while not self._stop.is_set():
+            try:
+                if pipe.poll(_POLL_SECONDS):
+                    yield pipe.recv()
+            except (EOFError, OSError):  # the latter when it died in the middle of a window
+                return
+
+    def _tell(self, source: SourceConfig, status: Status, reason: str) -> None:
+        self._on_state(source.name, SourceState(status, f"source: {source.name}: {reason}", datetime.now(UTC)))
+
+
+def _end(process: SpawnProcess) -> None:
+    """Waits for a process whose pipe is closed; one that hangs is terminated, then killed."""
+    process.join(_EXIT_SECONDS)
+    if process.is_alive():
+        process.terminate()
+        process.join(_EXIT_SECONDS)
+    if process.is_alive():
+        process.kill()
+        process.join()
 
 
 class Intake:
@@ -154,6 +164,7 @@ class Intake:
         self.num_dropped = dict.fromkeys(sources, 0)
         self._config = config
         self._queues: dict[str, deque[Window | Ended]] = {source: deque() for source in sources}
+        self._turns = deque(self._queues.values())
         self._going = set(sources)
         self._is_closed = False
         self._changed = threading.Condition()
@@ -177,14 +188,16 @@ class Intake:
         Waits for the first entry, and a little for others to go with it.
         """
         with self._changed:
-            while not any(self._queues.values()):
+            while not any(self._turns):
                 if stopped.is_set() or self._is_closed or not self._going:
                     return []
                 self._changed.wait(_POLL_SECONDS)
             self._changed.wait_for(self._is_enough, self._config.batch_wait_seconds)
             batch: list[Window | Ended] = []
-            while len(batch) < self._config.max_batch and any(self._queues.values()):
-                batch += [queue.popleft() for queue in self._queues.values() if queue]
+            while len(batch) < self._config.max_batch and any(self._turns):
+                if self._turns[0]:
+                    batch.append(self._turns[0].popleft())
+                self._turns.rotate(-1)
             self._going -= {entry.source for entry in batch if isinstance(entry, Ended)}
             self._changed.notify_all()
             return batch
@@ -196,5 +209,5 @@ class Intake:
             self._changed.notify_all()
 
     def _is_enough(self) -> bool:
-        waiting = sum(map(len, self._queues.values()))
+        waiting = sum(map(len, self._turns))
         return waiting >= min(self._config.max_batch, len(self._going))
