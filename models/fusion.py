@@ -51,8 +51,8 @@ class Block(nn.Module):
         q, k, v = (part.unflatten(2, split[1:]).transpose(1, 2) for part in self.qkv(self.norm1(x)).chunk(3, dim=-1))
         attention = (q @ k.transpose(2, 3) / math.sqrt(split[2]) + bias).softmax(dim=-1)  # (B, heads, L, L)
         x = x + self.dropout(self.out((attention @ v).transpose(1, 2).flatten(2)))
-        fed: Tensor = self.feed(self.norm2(x))
-        return x + self.dropout(fed)
+        out: Tensor = x + self.dropout(self.feed(self.norm2(x)))
+        return out
 
 
 class Fusion(nn.Module):

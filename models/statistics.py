@@ -30,9 +30,9 @@ def platt(logits: Tensor, truth: Tensor) -> tuple[float, float]:
     def loss() -> Tensor:
         solver.zero_grad()
         value = functional.binary_cross_entropy_with_logits(line[0] * logits.double() + line[1], target)
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         return value
 
-    solver.step(loss)  # type: ignore[no-untyped-call]
+    solver.step(loss)
     scale, bias = line.tolist()
     return max(scale, 0.05), bias  # a negative scale would turn the ranking round

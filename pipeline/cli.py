@@ -91,7 +91,7 @@ def watch(
     )
     if not settings.source:
         raise ConfigError("watch: no source; name a file or URL, or a --config with [[source]]")
-    runtime = _runtime(settings, bundle)
+    runtime = _runtime(settings)
     with _stop_signals() as stopped, _publisher(settings, state) as publisher:
 
         def sink(alert: Alert) -> None:
@@ -104,6 +104,35 @@ def watch(
         dropped = summary.num_dropped.get(source, 0)
         err.print(f"heed: {source}: {count} windows, {summary.num_events[source]} event(s), {dropped} dropped")
     if summary.failed:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: heed demo")
+def demo(
+    fast: Annotated[
+        bool, typer.Option("--fast", help="As fast as the machine goes, not at the scene's own pace.")
+    ] = False,
+    bundle: BundleOption = None,
+    provider: ProviderOption = None,
+    allow_cpu: AllowCpuOption = False,
+) -> None:
+    """Render a scripted street scene, stream it, and show what Heed sees, hears, reads and warns of."""
+    from pipeline.demo.play import play
+    from pipeline.scene import demo_scene
+
+    settings = merge_options(Config(), bundle=bundle, provider=provider, allow_cpu=allow_cpu)
+    runtime = _runtime(settings)
+    with _stop_signals() as stopped, _progress() as bar:
+        task = bar.add_task("drawing the scene", total=1.0)
+
+        def drawn(share: float) -> None:
+            bar.update(task, completed=share)
+            if share >= 1:
+                bar.stop()
+
+        err.print(f"heed: drawing a street scene of {demo_scene().duration_seconds:.0f} s, then watching it live")
+        has_passed = play(demo_scene(), runtime, out, stopped, pace="auto" if fast else "live", progress=drawn)
+    if not has_passed and not stopped.is_set():
         raise typer.Exit(1)
 
 
@@ -254,11 +283,9 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _runtime(settings: Config, bundle: Path | None) -> Runtime:
+def _runtime(settings: Config) -> Runtime:
     engine = settings.engine
-    return Runtime(
-        open_bundle(bundle or engine.bundle), engine.provider, allow_cpu=engine.allow_cpu, threads=engine.threads
-    )
+    return Runtime(open_bundle(engine.bundle), engine.provider, allow_cpu=engine.allow_cpu, threads=engine.threads)
 
 
 @contextmanager

@@ -107,8 +107,8 @@ class Scorer:
         samples = [(i, window.samples) for i, window in enumerate(windows) if window.samples is not None]
         texts = [(i, window.text) for i, window in enumerate(windows) if window.text]
         present = np.zeros(tokens.shape[:2], np.bool_)
-        for m, found in enumerate((frames, samples, texts)):
-            present[[i for i, _ in found], m] = True
+        for m, places in enumerate(([i for i, _ in frames], [i for i, _ in samples], [i for i, _ in texts])):
+            present[places, m] = True
         if frames:
             tokens[present[:, 0], 0] = self._runtime.video(np.stack([part for _, part in frames]))
         if samples:
