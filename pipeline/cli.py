@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from alerts.alert import Alert
 from alerts.connect import connect, default_state
-from alerts.errors import AlertsError
+from alerts.errors import AlertsError, OutboxError
 from alerts.redis_stream import Publisher
 from alerts.show import describe
 from alerts.subscribe import subscribe as alerts_of
@@ -95,7 +95,10 @@ def watch(
     with _stop_signals() as stopped, _publisher(settings, state) as publisher:
 
         def sink(alert: Alert) -> None:
-            publisher(alert)
+            try:
+                publisher(alert)
+            except OutboxError as error:
+                err.print(f"heed: {error}")  # a full disk must not blind the other cameras; the alert is still shown
             out.print(describe(alert))
 
         err.print(f"heed: {runtime.bundle.name} on {runtime.provider}, {len(settings.source)} source(s); Ctrl-C ends")
