@@ -3,13 +3,13 @@
 from __future__ import annotations  # av.Packet takes a parameter in its stub only
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import cast
 
 import av
 import numpy as np
 from av.packet import Packet
-from av.sidedata.sidedata import SideData
+from av.sidedata.sidedata import SideData, SideDataContainer
 from av.subtitles.stream import SubtitleStream
 from av.subtitles.subtitle import AssSubtitle
 from av.video.reformatter import Interpolation, VideoReformatter
@@ -23,6 +23,8 @@ from pipeline.subtitles import LONGEST_ENDLESS_SECONDS, ass_text, plain_text
 
 LARGEST_DRIFT_SECONDS = 0.1
 """Sound whose time stamps differ more than this from its count of samples has a hole, or repeats itself."""
+CAPTIONS_MARK = b"GA94"
+"""What a packet with captions (ATSC A/53) has in it, whatever the codec."""
 _EDGE_SECONDS = 1e-6
 """A frame this little before a cell counts as in it: time stamps are rounded by containers."""
 _DEFAULT_FRAME_RATE = 25
@@ -49,6 +51,8 @@ class VideoTrack:
         Raises:
             av.FFmpegError: the packet is corrupted.
         """
+        if self._reads_captions and self._captions is None and CAPTIONS_MARK in bytes(packet):
+            self._captions = Captions()
         for frame in packet.decode():
             seconds = self._seconds(frame)
             if seconds is None:
@@ -77,10 +81,20 @@ class VideoTrack:
         return cast(NDArray[np.uint8], rgb.to_ndarray())
 
     def _cues(self, frame: av.VideoFrame, seconds: float) -> Iterator[Cue]:
-        captions = frame.side_data.get("A53_CC")
-        if self._reads_captions and isinstance(captions, SideData):
-            self._captions = self._captions or Captions()
-            yield from self._captions.cues(bytes(captions), seconds)
+        if self._captions is not None and (data := _caption_data(frame)):
+            yield from self._captions.cues(data, seconds)
+
+
+def _caption_data(frame: av.VideoFrame) -> bytes:
+    """The `cc_data` that came with a picture.
+
+    Not by `frame.side_data`: then the frame and its side data hold each other, and pictures pile up in memory.
+    """
+    try:
+        side_data = cast(Callable[[av.VideoFrame], Mapping[str, SideData]], SideDataContainer)(frame)
+    except ValueError:  # a kind that PyAV does not know
+        return b""
+    return bytes(side_data["A53_CC"]) if "A53_CC" in side_data else b""
 
 
 class AudioTrack:

@@ -1,5 +1,6 @@
 """Files opened and decoded: what comes out, and when."""
 
+import gc
 import math
 import shutil
 import wave
@@ -235,6 +236,17 @@ def test_an_open_source_is_let_go_when_closed(tmp_path: Path) -> None:
         with open_media(str(path), SPEC) as media:
             next(media.items())
     assert len(list(descriptors.iterdir())) <= before
+
+
+def test_pictures_do_not_wait_in_memory_for_the_garbage_collector(tmp_path: Path) -> None:
+    path = write_media(tmp_path / "a.mp4", 2.0, captions=pop_on("HELLO") + no_captions(30))
+    gc.collect()
+    gc.disable()
+    try:
+        assert len(frames_of(items_of(path))) == 16
+        assert [thing for thing in gc.get_objects() if isinstance(thing, av.VideoFrame | av.Packet)] == []
+    finally:
+        gc.enable()
 
 
 def test_a_name_with_a_colon_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
