@@ -125,7 +125,7 @@ class _Cutter:
         ends = [(cell + 1) * frame_seconds for cell in self._frames] if Frame in self._continuous else []
         ends += [chunk.pts_seconds + len(chunk.data) / self._spec.sample_rate for chunk in self._samples]
         ends += [cue.end_seconds for cue in self._cues] if Cue in self._continuous else []
-        # Less than a picture's time beyond the last window is rounding, not material.
+        # Up to a picture's time beyond the last window is rounding, not material.
         return max(ends, default=-math.inf) > self._covered_seconds + frame_seconds
 
     def next(self) -> Iterator[Window]:
