@@ -33,15 +33,15 @@ clean:  ## Remove the virtual environment and what was built
 $(VENV)/venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Heed needs Python 3.11 or later; name one: make PYTHON=python3.x")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet --quiet --upgrade pip
 	@touch $@
 
 # What runs Heed; without torch.
 $(VENV)/slim: $(VENV)/venv pyproject.toml
-	$(BIN)/pip install --quiet --editable .
+	$(BIN)/pip install --quiet --quiet --editable .
 	@touch $@
 
 # What trains and tests it, too.
 $(VENV)/dev: $(VENV)/venv pyproject.toml
-	$(BIN)/pip install --quiet --editable '.[dev]'
+	$(BIN)/pip install --quiet --quiet --editable '.[dev]'
 	@touch $(VENV)/slim $@
