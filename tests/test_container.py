@@ -134,7 +134,7 @@ def guarded(request: pytest.FixtureRequest, clip: Path) -> Iterator[RtspServer]:
 
 def test_a_wrong_password_is_told_apart(guarded: RtspServer) -> None:
     with pytest.raises(SourceUnauthorisedError, match="user or password refused; check both") as raised:
-        open_media(f"rtsp://user:{PASSWORD}-no@{guarded.address}/stream", Spec(), HASTY)
+        open_media(f"rtsp://user:{PASSWORD}-no@{guarded.address}/stream", Spec())
     assert PASSWORD not in repr(raised.value)
     with open_media(guarded.url, Spec()) as media:
         assert media.has_video
