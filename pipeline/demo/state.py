@@ -1,5 +1,6 @@
 """What `heed demo` knows while it runs, and what it makes of it in the end."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -56,8 +57,8 @@ class Story:
 
     label: str
     """Its newest label."""
-    labels: frozenset[str]
-    """Every label it had."""
+    noticed_seconds: Mapping[str, float]
+    """Every label it had, and when it was first told so."""
     score: float
     sense: str
     """`seen`, `heard` or `read`: what told most."""
@@ -65,9 +66,6 @@ class Story:
     """On the scene's clock."""
     end_seconds: float | None
     """None while it lasts."""
-    noticed_seconds: float
-    """When its first alert came."""
-    num_updates: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +79,13 @@ class Outcome:
     @property
     def is_found(self) -> bool:
         """Whether an alert named it rightly."""
-        return self.story is not None and self.act.label in self.story.labels
+        return self.story is not None and self.act.label in self.story.noticed_seconds
 
     @property
     def delay_seconds(self) -> float | None:
-        """From the act's start to the first alert."""
-        return self.story.noticed_seconds - self.act.start_seconds if self.story and self.is_found else None
+        """From the act's start to the first alert that names it."""
+        noticed = self.story.noticed_seconds.get(self.act.label) if self.story else None
+        return None if noticed is None else noticed - self.act.start_seconds
 
 
 def with_window(state: DemoState, window: Window, scores: Scores) -> DemoState:
@@ -117,13 +116,11 @@ def _story(steps: list[Received], origin: datetime) -> Story:
     last, start = steps[-1].alert, steps[0].alert.started_at
     return Story(
         label=last.label,
-        labels=frozenset(step.alert.label for step in steps),
+        noticed_seconds={step.alert.label: step.at_seconds for step in reversed(steps)},
         score=last.score,
         sense=sense_of(last),
         start_seconds=(start - origin) / timedelta(seconds=1),
         end_seconds=(last.ended_at - origin) / timedelta(seconds=1) if last.ended_at else None,
-        noticed_seconds=steps[0].at_seconds,
-        num_updates=sum(step.alert.kind == "update" for step in steps),
     )
 
 
@@ -143,21 +140,25 @@ def outcomes(state: DemoState) -> list[Outcome]:
     made = []
     for act in state.scene.acts:
         if act.label != NORMAL:
-            meanwhile = [story for story in told if _belongs(story, act)]
-            right = [story for story in meanwhile if act.label in story.labels]
+            meanwhile = [story for story in told if _overlaps(story, act, state.seconds)]
+            right = [story for story in meanwhile if act.label in story.noticed_seconds]
             made.append(Outcome(act, next(iter(right or meanwhile), None)))
     return made
 
 
 def false_alarms(state: DemoState) -> list[Story]:
-    """The alerts that belong to nothing in the script."""
+    """The anomalies told that begin while nothing is wrong by the script."""
     wrong = [act for act in state.scene.acts if act.label != NORMAL]
-    return [story for story in stories(state) if not any(_belongs(story, act) for act in wrong)]
+    return [story for story in stories(state) if not any(_begins_in(story, act) for act in wrong)]
 
 
-def _belongs(story: Story, act: Act) -> bool:
-    end = story.end_seconds if story.end_seconds is not None else story.noticed_seconds
+def _overlaps(story: Story, act: Act, now: float) -> bool:
+    end = now if story.end_seconds is None else story.end_seconds
     return story.start_seconds < act.end_seconds + SLACK_SECONDS and end > act.start_seconds - SLACK_SECONDS
+
+
+def _begins_in(story: Story, act: Act) -> bool:
+    return act.start_seconds - SLACK_SECONDS <= story.start_seconds < act.end_seconds + SLACK_SECONDS
 
 
 def has_passed(state: DemoState) -> bool:

@@ -1,5 +1,6 @@
 """The view of `heed demo`: a live screen on a terminal, plain lines in a pipe."""
 
+import threading
 import time
 from types import TracebackType
 from typing import Self
@@ -31,6 +32,7 @@ class DemoView:
     def __init__(self, scene: Scene, console: Console) -> None:
         self.state = DemoState(scene)
         self._console = console
+        self._changing = threading.Lock()
         self._shown_at = time.monotonic()
         self._live = Live(
             console=console, get_renderable=self._screen, refresh_per_second=PICTURES_A_SECOND, screen=True
@@ -49,11 +51,13 @@ class DemoView:
 
     def window(self, window: Window, scores: Scores) -> None:
         """Takes a window and what the model thinks of it."""
-        self.state, self._shown_at = with_window(self.state, window, scores), time.monotonic()
+        with self._changing:
+            self.state, self._shown_at = with_window(self.state, window, scores), time.monotonic()
 
     def alert(self, alert: Alert) -> None:
         """Takes an alert."""
-        self.state = with_alert(self.state, alert)
+        with self._changing:
+            self.state = with_alert(self.state, alert)
         if not self._console.is_terminal:
             self._console.print(describe(alert), soft_wrap=True, highlight=False, markup=False)
 
