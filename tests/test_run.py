@@ -1,0 +1,277 @@
+"""Watching files and a camera with a bundle of untrained networks: a tiny threshold makes every window an anomaly."""
+
+import json
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import psutil
+import pytest
+from conftest import wait_until
+from media_files import write_media
+from rtsp_server import RtspServer
+
+from alerts.alert import SCHEMA_PATH, Alert
+from export.bundle import open_bundle
+from export.runtime import Runtime
+from pipeline.camera import Ended, Intake
+from pipeline.config import Config, EngineConfig, LiveConfig, SourceConfig
+from pipeline.live import SourceState
+from pipeline.run import Summary, watch
+from pipeline.score import Scores
+from pipeline.window import Window
+
+LIVE = LiveConfig(first_pause_seconds=0.1, read_timeout_seconds=5)
+VALIDATOR = jsonschema.Draft202012Validator(
+    json.loads(SCHEMA_PATH.read_text()), format_checker=jsonschema.FormatChecker()
+)
+
+
+@pytest.fixture(scope="module")
+def runtime(tiny_bundle: Path) -> Runtime:
+    return Runtime(open_bundle(tiny_bundle), "cpu", threads=1)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_media(tmp_path_factory.mktemp("run") / "clip.mp4", 3.0)
+
+
+@pytest.fixture(scope="module")
+def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_media(tmp_path_factory.mktemp("run") / "long.mp4", 12.0)
+
+
+def config(*sources: tuple[str, str | Path], pace: str = "auto", queue_windows: int = 8) -> Config:
+    named = [
+        SourceConfig.model_validate({"name": name, "url": str(url), "pace": pace, "threshold": 0.0001})
+        for name, url in sources
+    ]
+    return Config(source=tuple(named), live=LIVE, engine=EngineConfig(queue_windows=queue_windows))
+
+
+@dataclass
+class Watching:
+    """A watch, and all that it told."""
+
+    config: Config
+    runtime: Runtime
+    alerts: list[Alert] = field(default_factory=list)
+    windows: list[Window] = field(default_factory=list)
+    present: dict[str, Mapping[str, str | float]] = field(default_factory=dict)
+    states: dict[str, list[SourceState]] = field(default_factory=lambda: defaultdict(list))
+    stopped: threading.Event = field(default_factory=threading.Event)
+    goes_on: threading.Event = field(default_factory=threading.Event)
+    """The engine waits for it after every window."""
+    summary: Summary = field(default_factory=Summary)
+
+    def run(self) -> "Watching":
+        """To the end of all sources."""
+        self.goes_on.set()
+        self._watch()
+        return self
+
+    def __enter__(self) -> "Watching":
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stopped.set()
+        self.goes_on.set()
+        self._thread.join()
+
+    def join(self) -> None:
+        """Waits for its own end."""
+        self.goes_on.set()
+        self._thread.join()
+
+    def statuses(self, source: str) -> list[str]:
+        """How a source was, from the start on."""
+        return [state.status for state in self.states[source]]
+
+    def _watch(self) -> None:
+        self.summary = watch(
+            self.config,
+            self.runtime,
+            self.alerts.append,
+            self.stopped,
+            announce=self.present.__setitem__,
+            observe=self._observe,
+            on_state=lambda source, state: self.states[source].append(state),
+        )
+
+    def _observe(self, window: Window, _: Scores) -> None:
+        self.windows.append(window)
+        self.goes_on.wait()
+
+
+def camera_process(source: str) -> int:
+    """Id of the process of a source."""
+    return next(
+        process.pid
+        for process in multiprocessing.active_children()
+        if process.name == f"heed {source}" and process.pid is not None
+    )
+
+
+def assert_valid(alerts: Sequence[Alert]) -> None:
+    for alert in alerts:
+        VALIDATOR.validate(json.loads(alert.to_json()))
+
+
+def test_two_files_are_watched_though_a_third_is_missing(clip: Path, tmp_path: Path, runtime: Runtime) -> None:
+    missing = tmp_path / "none.mp4"
+    before = datetime.now(UTC)
+    seen = Watching(config(("gate", clip), ("none", missing), ("yard", clip), queue_windows=1), runtime).run()
+    assert seen.summary.num_windows == {"gate": 2, "yard": 2}
+    assert seen.summary.num_events == {"gate": 1, "yard": 1}
+    assert set(seen.summary.num_dropped.values()) == {0}
+    assert seen.summary.failed == {"none": f"source: {missing}: no such file; check the path"}
+    assert seen.statuses("gate") == ["starting", "running", "ended"]
+    assert seen.statuses("none") == ["starting", "failed"]
+    assert_valid(seen.alerts)
+    for source in ("gate", "yard"):
+        begin, end = (alert for alert in seen.alerts if alert.source == source)
+        assert (begin.kind, begin.sequence, end.kind, end.sequence) == ("begin", 0, "end", 1)
+        assert (begin.id, begin.label, begin.started_at) == (end.id, end.label, end.started_at)
+        assert before <= begin.started_at <= datetime.now(UTC)
+        assert end.ended_at is not None
+        assert (end.ended_at - end.started_at).total_seconds() == pytest.approx(3, abs=0.002)
+        assert begin.modalities.video.present
+        assert begin.modalities.audio.present
+        assert not begin.modalities.text.present
+        assert (begin.model.name, begin.model.sha256) == (runtime.bundle.name, runtime.bundle.sha256)
+        assert 0 <= begin.latency_seconds < 60
+        assert {"state": "anomaly", "label": seen.present[source]["label"]}.items() <= seen.present[source].items()
+    assert "none" not in seen.present
+
+
+def test_a_file_read_faster_than_scored_loses_nothing(long_clip: Path, runtime: Runtime) -> None:
+    with Watching(config(("gate", long_clip), queue_windows=1), runtime) as seen:
+        wait_until(lambda: seen.windows, 60)
+        seen.stopped.wait(1)  # the reader is far ahead, and waits
+        seen.join()
+    assert [window.index for window in seen.windows] == list(range(11))
+    assert seen.summary.num_dropped == {"gate": 0}
+
+
+def test_a_camera_faster_than_the_engine_loses_its_oldest_windows_and_ends_when_told(
+    clip: Path, runtime: Runtime
+) -> None:
+    with RtspServer(clip) as server, Watching(config(("gate", server.url), queue_windows=1), runtime) as seen:
+        wait_until(lambda: seen.windows, 60)
+        seen.stopped.wait(4)
+        seen.goes_on.set()
+        wait_until(lambda: seen.alerts, 60)
+        seen.stopped.set()
+        began = time.monotonic()
+        seen.join()
+        assert time.monotonic() - began < 2
+    indices = [window.index for window in seen.windows]
+    assert seen.summary.num_dropped["gate"] >= 2
+    assert indices[1] - indices[0] == seen.summary.num_dropped["gate"] + 1
+    assert [alert.kind for alert in seen.alerts] == ["begin", "end"]
+    assert_valid(seen.alerts)
+    assert seen.statuses("gate") == ["starting", "running"]
+
+
+def test_a_camera_process_that_is_killed_is_started_again(long_clip: Path, runtime: Runtime) -> None:
+    with Watching(config(("gate", long_clip), ("yard", long_clip), queue_windows=1), runtime) as seen:
+        wait_until(lambda: seen.windows, 60)
+        killed = psutil.Process(camera_process("gate"))
+        wait_until(lambda: is_idle(killed), 60)  # in the middle of a window that does not fit into the pipe
+        killed.send_signal(signal.SIGKILL)
+        seen.join()
+    of_gate = [window for window in seen.windows if window.source == "gate"]
+    assert [window.index for window in of_gate if window.session == of_gate[-1].session] == list(range(11))
+    assert of_gate[-1].session >= 1
+    assert seen.statuses("gate") == ["starting", "running", "reconnecting", "starting", "running", "ended"]
+    assert seen.states["gate"][2].reason == "source: gate: its process crashed (-9); started again"
+    assert seen.statuses("yard") == ["starting", "running", "ended"]
+    assert seen.summary.failed == {}
+
+
+def is_idle(process: psutil.Process) -> bool:
+    """Whether it uses no time for a while."""
+    before = process.cpu_times()
+    time.sleep(0.3)
+    return process.cpu_times() == before
+
+
+def test_a_camera_process_killed_while_it_waits_does_not_hold_up_the_end(long_clip: Path, runtime: Runtime) -> None:
+    with Watching(config(("gate", long_clip), pace="live"), runtime) as seen:
+        wait_until(lambda: seen.windows, 60)
+        os.kill(camera_process("gate"), signal.SIGKILL)
+        wait_until(lambda: "reconnecting" in seen.statuses("gate"))
+        seen.stopped.set()
+        began = time.monotonic()
+        seen.join()
+        assert time.monotonic() - began < 2
+
+
+def test_a_source_whose_process_always_crashes_is_given_up(runtime: Runtime, clip: Path) -> None:
+    with Watching(config(("gate", clip), pace="live"), runtime) as seen:
+        for _ in range(5):
+            wait_until(lambda: seen.statuses("gate")[-1:] == ["running"], 60)
+            os.kill(camera_process("gate"), signal.SIGKILL)
+            wait_until(lambda: seen.statuses("gate")[-1] != "running", 60)
+        seen.join()
+    assert seen.summary.failed == {"gate": "source: gate: its process crashed 5 times in a minute; given up"}
+
+
+def window(source: str, index: int) -> Window:
+    return Window(source, 0, index, index, index + 2, datetime.now(UTC), None, np.zeros(0, np.float32), None, 0.0)
+
+
+def indices(batch: Sequence[Window | Ended]) -> list[tuple[str, int | None]]:
+    return [(entry.source, entry.index if isinstance(entry, Window) else None) for entry in batch]
+
+
+def test_a_live_queue_keeps_the_newest() -> None:
+    intake = Intake(["gate"], EngineConfig(queue_windows=2))
+    for index in range(5):
+        intake.put("gate", window("gate", index), is_live=True)
+    assert indices(intake.take(threading.Event())) == [("gate", 3), ("gate", 4)]
+    assert intake.num_dropped == {"gate": 3}
+
+
+def test_a_batch_is_no_larger_than_configured_and_every_source_has_its_turn() -> None:
+    intake = Intake(["a", "b", "c"], EngineConfig(max_batch=2))
+    for source in "abc":
+        for index in range(2):
+            intake.put(source, window(source, index), is_live=True)
+    batches = [indices(intake.take(threading.Event())) for _ in range(3)]
+    assert batches == [[("a", 0), ("b", 0)], [("c", 0), ("a", 1)], [("b", 1), ("c", 1)]]
+
+
+def test_batches_end_with_the_last_source() -> None:
+    intake = Intake(["a", "b"], EngineConfig())
+    intake.put("a", window("a", 0), is_live=False)
+    intake.put("a", Ended("a"), is_live=False)
+    intake.put("b", Ended("b"), is_live=False)
+    assert indices(intake.take(threading.Event())) == [("a", 0), ("b", None), ("a", None)]
+    assert intake.take(threading.Event()) == []
+
+
+def test_a_file_waits_for_room_and_is_let_go_at_the_end() -> None:
+    intake = Intake(["gate"], EngineConfig(queue_windows=1))
+    intake.put("gate", window("gate", 0), is_live=False)
+    reader = threading.Thread(target=intake.put, args=("gate", window("gate", 1)), kwargs={"is_live": False})
+    reader.start()
+    reader.join(0.2)
+    assert reader.is_alive()
+    assert indices(intake.take(threading.Event())) == [("gate", 0)]
+    reader.join(5)
+    assert indices(intake.take(threading.Event())) == [("gate", 1)]
+    intake.close()
+    assert intake.take(threading.Event()) == []
