@@ -11,6 +11,7 @@ import pytest
 from conftest import BUNDLED, RedisServer
 from typer.testing import CliRunner
 
+from export.bundle import open_bundle
 from pipeline.cli import app
 from pipeline.doctor import DECODERS, examine, lines
 
@@ -52,6 +53,16 @@ def test_what_cameras_send_can_be_decoded(unhealthy: dict[str, Any]) -> None:
     assert unhealthy["decoders"]["found"] == dict.fromkeys(DECODERS, True)
     assert set(DECODERS) <= av.codecs_available
     assert unhealthy["protocols"]["found"] == {"rtsp": True, "hls": True, "https": True}
+
+
+def test_a_whole_bundle_and_a_redis_are_healthy(tiny_bundle: Path, tmp_path: Path) -> None:
+    report = examine(tiny_bundle, None, tmp_path)
+    assert report["problems"] == []
+    assert report["healthy"]
+    assert report["bundle"]["sha256"] == open_bundle(tiny_bundle).sha256
+    assert report["providers"]["found"]["cpu"] == {"compiled_in": True, "runs": True}
+    assert report["providers"]["found"][report["bundle"]["provider"]]["runs"]
+    assert list(lines(report))[-1] == "Healthy."
 
 
 def test_the_report_is_json(unhealthy: dict[str, Any]) -> None:
