@@ -1,0 +1,316 @@
+"""The command line: what it says and how it exits, in this process; and as processes that meet in Redis."""
+
+import json
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import jsonschema
+import pytest
+from conftest import wait_until
+from media_files import corrupt, write_media
+from rtsp_server import RtspServer
+
+from alerts.alert import SCHEMA_PATH
+from pipeline.cli import app, main
+
+HEED = str(Path(sys.executable).with_name("heed"))
+PASSWORD = "hunter2-secret"  # noqa: S105 - the one that must never be seen
+END_SECONDS = 4
+"""Ctrl-C takes 2 at most on a machine that has nothing else to do."""
+LINE = re.compile(r"^heed: \w+: .+: .+; .+\n$")
+"""What: where; what to do."""
+
+
+@dataclass
+class Result:
+    """How a command ended."""
+
+    exit_code: int
+    out: str
+    err: str
+
+
+Heed = Callable[..., Result]
+
+
+@pytest.fixture
+def heed(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Heed:
+    """Runs a command line here. What its camera processes write is caught too."""
+
+    def run(*words: object) -> Result:
+        monkeypatch.setattr(sys, "argv", ["heed", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capfd.readouterr()
+        assert "Traceback" not in said.out + said.err
+        assert PASSWORD not in said.out + said.err
+        return Result(int(ended.value.code or 0), said.out, said.err)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_media(tmp_path_factory.mktemp("cli") / "clip.mp4", 3.0)
+
+
+@pytest.fixture(scope="module")
+def refused_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def written(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("words", "exit_code", "said"),
+    [
+        (["watch"], 2, "watch: no source; name a file or URL, or a --config with [[source]]"),
+        (["watch", "a.mp4", "--pace", "fast"], 2, "options: --pace fast: Input should be 'auto' or 'live'"),
+        (["watch", "a.mp4", "--provider", "gpu"], 2, "options: --provider: Input should be 'auto', 'cpu'"),
+        (["watch", "--config", "none.toml"], 2, "config: none.toml: No such file or directory; name an existing file"),
+        (["watch", "a.mp4", "--bundle", "none"], 1, "bundle: none: No such file or directory; name a folder that"),
+        (["subscribe", "--redis", f"http://:{PASSWORD}@a"], 1, "redis: not a Redis URL; write redis://"),
+        (["evaluate", "none.csv"], 2, "labels: none.csv: No such file or directory; name an existing CSV file"),
+    ],
+)
+def test_a_wrong_command_is_told_in_one_line(heed: Heed, words: list[str], exit_code: int, said: str) -> None:
+    result = heed(*words)
+    assert (result.exit_code, result.out) == (exit_code, "")
+    assert result.err.startswith(f"heed: {said}")
+    assert result.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [
+        ("[engine]\ntreads = 2\n", "engine.treads: no such key"),
+        (f'[[source]]\nname = "gate"\nur = "rtsp://u:{PASSWORD}@h"\n', "source.0.url: Field required; source.0.ur: no"),
+        ("[engine\n", "not TOML"),
+    ],
+)
+def test_a_wrong_key_is_named(heed: Heed, tmp_path: Path, toml: str, said: str) -> None:
+    path = written(tmp_path / "heed.toml", toml)
+    result = heed("watch", "--config", path)
+    assert result.exit_code == 2
+    assert result.err.startswith(f"heed: config: {path}: {said}")
+    assert LINE.match(result.err)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("path,start_seconds,label\n", "line 1: no column end_seconds"),
+        ("path,start_seconds,end_seconds,label\nclip.mp4,-1,2,fight\n", "line 2: start_seconds -1 is negative"),
+        ("path,start_seconds,end_seconds,label\nnone.mp4,,,fight\n", "line 2: "),
+    ],
+)
+def test_wrong_labels_are_told_by_their_line_and_nothing_is_written(
+    heed: Heed, tmp_path: Path, clip: Path, tiny_bundle: Path, rows: str, said: str
+) -> None:
+    shutil.copy(clip, tmp_path / "clip.mp4")
+    path = written(tmp_path / "labels.csv", rows)
+    result = heed("evaluate", path, "--bundle", tiny_bundle, "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert result.err.startswith(f"heed: labels: {path}: {said}")
+    assert LINE.match(result.err)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_bundle_with_a_flipped_byte_is_refused(heed: Heed, tmp_path: Path, tiny_bundle: Path) -> None:
+    bundle = shutil.copytree(tiny_bundle, tmp_path / "bundle")
+    data = bytearray((bundle / "audio.onnx").read_bytes())
+    data[len(data) // 2] ^= 1
+    (bundle / "audio.onnx").write_bytes(data)
+    result = heed("watch", "a.mp4", "--bundle", bundle)
+    assert result.exit_code == 1
+    assert result.err.startswith(f"heed: bundle: {bundle}/audio.onnx: sha256 is ")
+    assert LINE.match(result.err)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"num_frames": 8}, r"video.onnx: takes windows of \[16, 112, 112, 3\], the spec says \[8, 112, 112, 3\]"),
+        ({"colour": "grey"}, "made for another version: spec: colour not known to this version"),
+    ],
+)
+def test_a_bundle_of_another_spec_is_refused(
+    heed: Heed, tmp_path: Path, tiny_bundle: Path, changes: dict[str, object], said: str
+) -> None:
+    bundle = shutil.copytree(tiny_bundle, tmp_path / "bundle")
+    manifest = json.loads((bundle / "bundle.json").read_text())
+    manifest["spec"] |= changes
+    (bundle / "bundle.json").write_text(json.dumps(manifest))
+    result = heed("watch", "a.mp4", "--bundle", bundle)
+    assert result.exit_code == 1
+    assert re.search(said, result.err)
+    assert LINE.match(result.err)
+
+
+def test_a_redis_that_is_not_there_is_told_without_its_password(
+    heed: Heed, clip: Path, tmp_path: Path, tiny_bundle: Path, refused_port: int
+) -> None:
+    url = f"redis://:{PASSWORD}@127.0.0.1:{refused_port}/0"
+    result = heed("watch", clip, "--bundle", tiny_bundle, "--redis", url, "--state", tmp_path / "state")
+    assert result.exit_code == 1
+    assert result.err == (
+        f"heed: redis: 127.0.0.1:{refused_port}/0: connection refused; start it or leave --redis out\n"
+    )
+
+
+def test_a_state_folder_that_is_a_file_is_told(heed: Heed, clip: Path, tmp_path: Path, tiny_bundle: Path) -> None:
+    state = written(tmp_path / "state", "")
+    result = heed("watch", clip, "--bundle", tiny_bundle, "--state", state)
+    assert result.exit_code == 1
+    assert LINE.match(result.err)
+
+
+def test_bad_files_are_told_each_in_one_line_and_good_ones_go_on(heed: Heed, tmp_path: Path, tiny_bundle: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    written(tmp_path / "text.mp4", "It is a text.\n" * 100)
+    written(tmp_path / "empty.mp4", "")
+    unknown = write_media(tmp_path / "unknown.mp4", 1.0, has_audio=False)
+    unknown.write_bytes(unknown.read_bytes().replace(b"avc1", b"zzzz"))
+    cut_off = write_media(tmp_path / "cut_off.mkv", 3.0)
+    cut_off.write_bytes(cut_off.read_bytes()[: cut_off.stat().st_size * 3 // 4])
+    corrupt(write_media(tmp_path / "corrupted.mkv", 3.0))
+    write_media(tmp_path / "heard.mka", 3.0, has_video=False)
+    write_media(tmp_path / "seen.mp4", 3.0, has_audio=False)
+    bad = {
+        "missing.mp4": "no such file; check the path",
+        "folder": "a folder; name a file in it",
+        "text.mp4": "not a media file or stream, or cut off before its index; check it in a player",
+        "empty.mp4": "the file is empty; record or copy it again",
+        "unknown.mp4": "no decoder for its video; convert it to H.264 and AAC",
+    }
+    good = ["cut_off.mkv", "corrupted.mkv", "heard.mka", "seen.mp4"]
+    paths = [tmp_path / name for name in [*bad, *good]]
+    result = heed("watch", *paths, "--bundle", tiny_bundle, "--state", tmp_path / "state")
+    assert result.exit_code == 1
+    lines = result.err.splitlines()
+    told = [line for line in lines if ": failed" in line]
+    assert sorted(told) == sorted(
+        f"{Path(name).stem}: failed: source: {tmp_path / name}: {reason}" for name, reason in bad.items()
+    )
+    for name in good:
+        assert f"{Path(name).stem}: ended" in lines
+        assert any(re.fullmatch(rf"heed: {Path(name).stem}: [12] windows, \d event\(s\), 0 dropped", x) for x in lines)
+
+
+def test_cameras_that_refuse_are_told_without_a_password_and_tried_again(
+    heed: Heed, clip: Path, tmp_path: Path, tiny_bundle: Path, refused_port: int
+) -> None:
+    with RtspServer(clip, "user", "right") as server:
+        wrong = f"rtsp://user:{PASSWORD}@{server.address}/stream"
+        absent = f"rtsp://user:{PASSWORD}@127.0.0.1:{refused_port}/stream"
+        stopper = threading.Thread(target=interrupt_when, args=(lambda: server.num_connections >= 1,))
+        stopper.start()
+        result = heed("watch", wrong, absent, "--bundle", tiny_bundle, "--state", tmp_path / "state")
+        stopper.join()
+    assert result.exit_code == 0
+    assert re.search(
+        rf"^127.0.0.1: unauthorised: source: rtsp://\*\*\*@{server.address}/stream: user or password refused; "
+        r"check both; next try in \d+ s$",
+        result.err,
+        re.MULTILINE,
+    )
+    assert re.search(
+        rf"^127.0.0.1-2: reconnecting: source: rtsp://\*\*\*@127.0.0.1:{refused_port}/stream: connection refused; "
+        r"check address and port.*; next try in [\d.]+ s$",
+        result.err,
+        re.MULTILINE,
+    )
+
+
+def interrupt_when(condition: Callable[[], bool]) -> None:
+    """Ctrl-C for this process, a second after something has come true."""
+    wait_until(condition, 60)
+    time.sleep(1)
+    signal.raise_signal(signal.SIGINT)
+
+
+def test_every_command_has_an_example(heed: Heed) -> None:
+    names = [command.callback.__name__ for command in app.registered_commands if command.callback]
+    assert {"watch", "subscribe", "evaluate", "train", "export", "verify", "doctor"} <= set(names)
+    for name in names:
+        result = heed(name, "--help")
+        assert result.exit_code == 0
+        assert f"Example: heed {name}" in result.out
+
+
+def test_figures_come_as_json_where_a_program_reads_them(
+    heed: Heed, clip: Path, tmp_path: Path, tiny_bundle: Path
+) -> None:
+    labels = written(
+        tmp_path / "labels.csv", f"path,start_seconds,end_seconds,label\n{clip},0,1,normal\n{clip},1,3,fight\n"
+    )
+    result = heed("evaluate", labels, "--bundle", tiny_bundle, "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.out)["clip"]["n"] == 2
+
+
+@contextmanager
+def process(*words: object) -> Iterator[subprocess.Popen[str]]:
+    """A command in a process and a group of its own, as a terminal has it."""
+    command = [HEED, *map(str, words)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+def interrupt(running: subprocess.Popen[str]) -> tuple[float, str, str]:
+    """Ctrl-C: seconds until the end, and what was still to read."""
+    began = time.monotonic()
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=30)
+    return time.monotonic() - began, out, err
+
+
+def test_alerts_of_a_camera_reach_a_subscriber_in_another_process(
+    clip: Path, tmp_path: Path, tiny_bundle: Path
+) -> None:
+    state = ("--state", tmp_path / "state")
+    with (
+        RtspServer(clip, "user", PASSWORD) as server,
+        process("subscribe", "--json", "--from-start", *state) as subscriber,
+    ):
+        toml = f'[[source]]\nname = "gate"\nurl = "{server.url}"\nthreshold = 0.0001\n'
+        config = written(tmp_path / "heed.toml", toml)
+        with process("watch", "--config", config, "--bundle", tiny_bundle, *state) as watching:
+            assert subscriber.stdout is not None
+            begin = json.loads(subscriber.stdout.readline())
+            seconds, out, err = interrupt(watching)
+            end = json.loads(subscriber.stdout.readline())
+            assert (watching.returncode, subscriber.poll()) == (0, None)
+            assert seconds < END_SECONDS
+        seconds_too, rest, subscriber_err = interrupt(subscriber)
+        assert (subscriber.returncode, subscriber_err) == (0, "")
+        assert seconds_too < END_SECONDS
+    validator = jsonschema.Draft202012Validator(json.loads(SCHEMA_PATH.read_text()))
+    for alert in (begin, end, *map(json.loads, rest.splitlines())):
+        validator.validate(alert)
+        assert (alert["id"], alert["source"]) == (begin["id"], "gate")
+    assert (begin["kind"], begin["sequence"]) == ("begin", 0)
+    assert end["sequence"] == 1
+    assert "gate: running" in err.splitlines()
+    assert re.search(r"^\d\d:\d\d:\d\d  gate  BEGIN", out, re.MULTILINE)
+    assert "Traceback" not in err
+    assert PASSWORD not in out + err + json.dumps([begin, end]) + rest
