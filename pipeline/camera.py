@@ -25,7 +25,7 @@ _SPAWN = multiprocessing.get_context("spawn")  # a fork would take the engine's 
 CRASHES_A_MINUTE = 5
 """A source whose process crashes more often is given up."""
 _EXIT_SECONDS = 0.7
-"""How long a process may take to end when told to, and again when terminated."""
+"""How long a process may take to end by itself when its source is over, and when terminated."""
 _POLL_SECONDS = 0.2
 
 OnState = Callable[[str, SourceState], None]
@@ -130,6 +130,8 @@ class Cameras:
                     window, is_live = message
                     session = window.session + 1
                     self._intake.put(source.name, window, is_live=is_live)
+        if not self._stop.is_set():
+            process.join(_EXIT_SECONDS)
         _end(process)
         return None if is_over else process.exitcode, session
 
@@ -147,14 +149,11 @@ class Cameras:
 
 
 def _end(process: SpawnProcess) -> None:
-    """Waits for a process whose pipe is closed; one that hangs is terminated, then killed."""
+    """Terminates a process unless it has ended, and kills it if it hangs."""
+    process.terminate()
     process.join(_EXIT_SECONDS)
-    if process.is_alive():
-        process.terminate()
-        process.join(_EXIT_SECONDS)
-    if process.is_alive():
-        process.kill()
-        process.join()
+    process.kill()
+    process.join()
 
 
 class Intake:
