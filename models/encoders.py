@@ -50,7 +50,8 @@ def augmented(network: Network, name: str, train: Pool, chosen: Tensor, generato
         inputs = (augment_samples(inputs[0], train.inputs[0][under], generator),)
     elif chosen.numel():
         unknown = 100  # [UNK] of every BERT vocabulary
-        inputs = (drop_words(inputs[0], inputs[1], unknown, 0.1, generator), inputs[1])
+        ids, mask = _cut(inputs)
+        inputs = (drop_words(ids, mask, unknown, 0.1, generator), mask)
     device = next(network.parameters()).device
     return tuple(part.to(device) for part in inputs)
 
@@ -58,12 +59,18 @@ def augmented(network: Network, name: str, train: Pool, chosen: Tensor, generato
 def features(network: Network, name: str, inputs: tuple[Tensor, ...]) -> Tensor:
     """Features (N, F) of windows, in batches, without gradients."""
     encoder, device = getattr(network, name), next(network.parameters()).device
-    with torch.inference_mode():
-        parts = [
-            encoder.features(*(part[i : i + _EVALUATION_BATCH].to(device) for part in inputs))
-            for i in range(0, len(inputs[0]), _EVALUATION_BATCH)
-        ]
-    return torch.cat(parts).clone() if parts else torch.zeros(0, encoder.num_features)
+    parts = []
+    for i in range(0, len(inputs[0]), _EVALUATION_BATCH):
+        batch = tuple(part[i : i + _EVALUATION_BATCH] for part in inputs)
+        with torch.inference_mode():
+            parts.append(encoder.features(*(part.to(device) for part in (_cut(batch) if name == "text" else batch))))
+    return torch.cat(parts).clone() if parts else torch.zeros(0, encoder.num_features, device=device)
+
+
+def _cut(words: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Ids and mask without the padding that no text of the batch needs."""
+    longest = int(words[1].sum(dim=1).max())
+    return tuple(part[:, :longest] for part in words)
 
 
 def judgement_loss(anomaly: Tensor, classes: Tensor, labels: Tensor) -> Tensor:
@@ -101,10 +108,11 @@ def _stage(
 
     return Stage(
         name=name,
-        modules=(encoder, head),
+        modules={encoder.backbone: plan.rate, encoder.projection: plan.head_rate, head: plan.head_rate}
+        if isinstance(plan, TextPlan)
+        else {encoder: plan.rate, head: plan.rate},
         epochs=plan.epochs,
         steps=max(1, plan.draws // plan.batch),
-        rate=plan.rate,
         decay=plan.decay,
         loss=loss,
         score=_validation_auc(network, name, head, validation),

@@ -24,14 +24,13 @@ class Stage:
     """What to train, on what, and how to tell whether it got better."""
 
     name: str
-    modules: tuple[nn.Module, ...]
-    """What learns; everything else stays as it is."""
+    modules: dict[nn.Module, float]
+    """What learns, each with the highest learning rate of its one-cycle schedule; all else stays as it is."""
     epochs: int
     steps: int
     """Batches in an epoch."""
-    rate: float
-    """Highest learning rate of the one-cycle schedule."""
     decay: float
+    """Weight decay."""
     loss: Callable[[Generator], Tensor]
     """Draws a batch and gives its loss."""
     score: Callable[[], float]
@@ -63,9 +62,10 @@ class Run:
         """
         if self.is_done(stage.name) or not stage.epochs:
             return
-        parameters = [parameter for module in stage.modules for parameter in module.parameters()]
-        optimizer = AdamW(parameters, lr=stage.rate, weight_decay=stage.decay)
-        schedule = OneCycleLR(optimizer, stage.rate, total_steps=stage.epochs * stage.steps, pct_start=0.2)
+        groups = [{"params": list(module.parameters()), "lr": rate} for module, rate in stage.modules.items()]
+        optimizer = AdamW(groups, weight_decay=stage.decay)
+        rates = list(stage.modules.values())
+        schedule = OneCycleLR(optimizer, rates, total_steps=stage.epochs * stage.steps, pct_start=0.2)
         best, best_state, first = -math.inf, self._state(), 0
         if self._saved.get("stage") == stage.name:
             optimizer.load_state_dict(self._saved["optimizer"])
@@ -75,7 +75,7 @@ class Run:
         else:
             torch.manual_seed(self.seed)
         for epoch in range(first, stage.epochs):
-            losses = list(self._epoch(stage, epoch, parameters, optimizer, schedule))
+            losses = list(self._epoch(stage, epoch, optimizer, schedule))
             self.network.eval()
             score = stage.score()
             self._note(stage.name, epoch + 1, sum(losses) / len(losses), score)
@@ -94,9 +94,8 @@ class Run:
         self._done.append(stage.name)
         self._save()
 
-    def _epoch(
-        self, stage: Stage, epoch: int, parameters: list[nn.Parameter], optimizer: AdamW, schedule: OneCycleLR
-    ) -> Iterator[float]:
+    def _epoch(self, stage: Stage, epoch: int, optimizer: AdamW, schedule: OneCycleLR) -> Iterator[float]:
+        parameters = [parameter for module in stage.modules for parameter in module.parameters()]
         generator = Generator().manual_seed(self.seed * 100_003 + epoch)
         self.network.eval()
         for module in stage.modules:

@@ -1,10 +1,11 @@
 """Second and third stage: the projections brought into one space, then everything on composed sequences."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from models.compose import Sequences, compose
@@ -48,7 +49,7 @@ class Table:
             [
                 getattr(network, name).projection(table[indices[..., m]])
                 if len(table)
-                else torch.zeros(*indices.shape[:2], network.spec.token_size)
+                else torch.zeros(*indices.shape[:2], network.spec.token_size, device=table.device)
                 for m, (name, table) in enumerate(zip(MODALITIES, self.features, strict=True))
             ],
             dim=2,
@@ -68,14 +69,14 @@ class Inputs:
 
     def tokens(self, network: Network, indices: Tensor, generator: Generator) -> Tensor:
         """Tokens (B, K, M, D) of composed sequences; a window drawn twice is run once."""
-        parts = []
+        parts, device = [], next(network.parameters()).device
         for m, name in enumerate(MODALITIES):
             chosen, places = indices[..., m].unique(return_inverse=True)
             if len(self.pools[name]):
                 tokens = getattr(network, name)(*augmented(network, name, self.pools[name], chosen, generator))
-                parts.append(tokens[places.to(tokens.device)])
+                parts.append(tokens[places.to(device)])
             else:
-                parts.append(torch.zeros(*places.shape, network.spec.token_size))
+                parts.append(torch.zeros(*places.shape, network.spec.token_size, device=device))
         return torch.stack(parts, dim=2)
 
 
@@ -115,7 +116,7 @@ def stages(network: Network, train: dict[str, Pool], validation: dict[str, Pool]
     def score() -> float:
         rows = table(network, validation, 1, seed) if plan.train_backbones else kept
         judged = judge(network, rows, sequences)
-        return roc_auc(sequences.labels.numpy() > 0, judged.anomaly.numpy())
+        return roc_auc(sequences.labels.numpy() > 0, judged.anomaly.cpu().numpy())
 
     def aligned() -> float:
         with torch.inference_mode():
@@ -125,9 +126,13 @@ def stages(network: Network, train: dict[str, Pool], validation: dict[str, Pool]
     tuned = encoders if plan.train_backbones else projections
     can_align = sum(map(is_learnable, train.values())) > 1
     return [
-        Stage("align", projections, plan.align_epochs * can_align, steps, plan.rate, plan.decay, align, aligned),
-        Stage("joint", (*tuned, network.fusion), plan.epochs, steps, plan.rate, plan.decay, fuse, score),
+        Stage("align", _at(plan.rate, projections), plan.align_epochs * can_align, steps, plan.decay, align, aligned),
+        Stage("joint", _at(plan.rate, (*tuned, network.fusion)), plan.epochs, steps, plan.decay, fuse, score),
     ]
+
+
+def _at(rate: float, modules: Iterable[nn.Module]) -> dict[nn.Module, float]:
+    return dict.fromkeys(modules, rate)
 
 
 def validation_sequences(kept: Table, network: Network, seed: int, drop_modality: float = 0.4) -> Sequences:
@@ -139,18 +144,20 @@ def judge(network: Network, rows: Table, sequences: Sequences) -> Judgement:
     """What fusion thinks of composed sequences, in inference."""
     network.eval()
     with torch.inference_mode():
-        return network.fusion(rows.tokens(network, sequences.indices), sequences.present)  # type: ignore[no-any-return]
+        tokens = rows.tokens(network, sequences.indices)
+        return network.fusion(tokens, sequences.present.to(tokens.device))  # type: ignore[no-any-return]
 
 
 def _fusion_loss(network: Network, rows: Windows, drawn: Sequences, generator: Generator) -> Tensor:
     """Of the joint judgement, and of each modality's own at the present window."""
     tokens = rows.tokens(network, drawn.indices, generator)
-    anomaly, classes, own = network.fusion(tokens, drawn.present)
-    loss = judgement_loss(anomaly, classes, drawn.labels)
+    present = drawn.present.to(tokens.device)
+    anomaly, classes, own = network.fusion(tokens, present)
+    loss = judgement_loss(anomaly, classes, drawn.labels.to(tokens.device))
     for m, labels in enumerate(rows.labels):
-        here = drawn.present[:, -1, m]
+        here = present[:, -1, m]
         if here.any():
-            truth = (labels[drawn.indices[:, -1, m]] > 0).float()
+            truth = (labels[drawn.indices[:, -1, m]] > 0).float().to(tokens.device)
             loss = loss + 0.3 * functional.binary_cross_entropy_with_logits(own[here, m], truth[here] * 0.9 + 0.05)
     return loss
 
@@ -170,7 +177,8 @@ def _alignment_loss(network: Network, rows: Table, batch: int, generator: Genera
         tokens.append(functional.normalize(getattr(network, name).projection(table_[chosen]), dim=1))
         sides.append(labels[chosen] > 0)
         modalities.append(torch.full((batch,), m))
-    token, side, modality = torch.cat(tokens), torch.cat(sides), torch.cat(modalities)
+    token = torch.cat(tokens)
+    side, modality = torch.cat(sides).to(token.device), torch.cat(modalities).to(token.device)
     other = modality[:, None] != modality
     positive = other & (side[:, None] == side)
     likeness = (token @ token.T / _TEMPERATURE).masked_fill(~other, -torch.inf)

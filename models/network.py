@@ -59,7 +59,10 @@ def begin_network(spec: Spec, architecture: Architecture, video_weights: str, te
     return network
 
 
-_BERT_KEYS = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+_BERT_KEYS = (
+    *("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"),
+    *("hidden_act", "layer_norm_eps", "max_position_embeddings", "type_vocab_size"),
+)
 
 
 def _fields(architecture: Architecture) -> dict[str, Any]:

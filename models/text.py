@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 from transformers.utils import logging
+from transformers.utils.hub import cached_file
 
 from models.errors import WeightsError
 from models.spec import Spec
@@ -50,6 +52,21 @@ def find_bert(weights: str) -> str:
     return str(Path(found.origin).parent / "model")
 
 
+def find_tokenizer(weights: str) -> Path:
+    """The `tokenizer.json` of BERT weights; `random` ones read with the packaged model's.
+
+    Raises:
+        WeightsError: there is none under that name and no hub is reachable.
+    """
+    try:
+        found = cached_file(find_bert(PACKAGED if weights == "random" else weights), "tokenizer.json")
+    except OSError:
+        found = None
+    if found is None:
+        raise WeightsError(f"text weights: {weights}: no tokenizer.json there; name a folder that has one")
+    return Path(found)
+
+
 def load_bert(weights: str) -> BertModel:
     """A BERT with the weights of a folder, of the packaged model or of a Hugging Face name.
 
@@ -65,9 +82,18 @@ def load_bert(weights: str) -> BertModel:
         )
     except OSError:
         raise WeightsError(f"text weights: {weights}: no such folder, and no hub has it; name a folder") from None
+    except (RuntimeError, SafetensorError, ValueError):
+        raise WeightsError(f"text weights: {weights}: not a whole BERT; name another folder") from None
     return bert
 
 
 def random_bert(config: dict[str, Any]) -> BertModel:
-    """A BERT with random weights and the given configuration (`BertConfig`'s keys)."""
-    return BertModel(BertConfig(**config, attn_implementation="eager"), add_pooling_layer=False)
+    """A BERT with random weights and the given configuration (`BertConfig`'s keys).
+
+    Raises:
+        WeightsError: the numbers do not go together.
+    """
+    try:
+        return BertModel(BertConfig(**{**config, "attn_implementation": "eager"}), add_pooling_layer=False)
+    except ValueError as error:
+        raise WeightsError(f"text weights: random: {error}; mend text.bert") from None

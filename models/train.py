@@ -97,7 +97,7 @@ def _architecture(recipe: Recipe) -> Architecture:
         video_width=recipe.video.width,
         video_input=recipe.video.sees,
         audio_hidden=recipe.audio.hidden,
-        bert=dict(recipe.text.bert),
+        bert=recipe.text.model_dump()["bert"],
         fusion_layers=recipe.fusion.layers,
         fusion_heads=recipe.fusion.heads,
     )

@@ -1,6 +1,6 @@
 """R3D-18 clip encoder: what Heed sees."""
 
-from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Literal
 
 import torch
@@ -63,7 +63,8 @@ class VideoEncoder(nn.Module):
         super().__init__()
         self.sees = sees
         self.backbone = R3D(width, 6 if sees == "both" else 3)
-        self.projection = nn.Linear(self.backbone.num_features, spec.token_size)
+        self.num_features = self.backbone.num_features
+        self.projection = nn.Linear(self.num_features, spec.token_size)
         self.register_buffer("mean", torch.tensor(_MEAN), persistent=False)
         self.register_buffer("std", torch.tensor(_STD), persistent=False)
         self.mean: Tensor
@@ -95,16 +96,25 @@ def load_video_weights(encoder: VideoEncoder, weights: str) -> None:
     """
     if weights == "random":
         return
-    if weights in zoo.R3D_18_Weights.__members__:
-        state = zoo.R3D_18_Weights[weights].get_state_dict(progress=True, check_hash=True)
-    elif Path(weights).is_file():
-        state = torch.load(weights, map_location="cpu", weights_only=True)
-    else:
-        raise WeightsError(f"video weights: {weights}: no such file or torchvision name; say `random` to start anew")
-    state = {key: value for key, value in state.items() if not key.startswith("fc.")}
+    state = {key: value for key, value in _read_state(weights).items() if not key.startswith("fc.")}
     try:
         encoder.backbone.load_state_dict(state)
     except RuntimeError:
         raise WeightsError(
             f"video weights: {weights}: made for another width or input; set video.width to match"
         ) from None
+
+
+def _read_state(weights: str) -> dict[str, Tensor]:
+    try:
+        if weights in zoo.R3D_18_Weights.__members__:
+            return dict(zoo.R3D_18_Weights[weights].get_state_dict(progress=True, check_hash=True))
+        return dict(torch.load(weights, map_location="cpu", weights_only=True))
+    except FileNotFoundError:
+        raise WeightsError(
+            f"video weights: {weights}: no such file or torchvision name; say `random` to start anew"
+        ) from None
+    except OSError as error:
+        raise WeightsError(f"video weights: {weights}: {error}; name a file, or say `random` to start anew") from None
+    except (EOFError, RuntimeError, TypeError, ValueError, UnpicklingError):
+        raise WeightsError(f"video weights: {weights}: not a state dict; name a file that `torch.save` wrote") from None

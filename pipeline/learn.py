@@ -19,7 +19,7 @@ from models.errors import RecipeError
 from models.fit import Progress
 from models.recipe import read_recipe
 from models.spec import Spec
-from models.text import PACKAGED, find_bert
+from models.text import find_tokenizer
 from models.train import read_run, train
 from pipeline.dataset import pools
 from pipeline.errors import SourceError
@@ -47,8 +47,7 @@ def learn(
         recipe = recipe.model_copy(update={"seed": seed})
     _check_folder(out, recipe.model_dump_json())
     spec = Spec(labels=recipe.labels)
-    weights = PACKAGED if recipe.text.weights == "random" else recipe.text.weights
-    tokenizer = open_tokenizer(Path(find_bert(weights)) / "tokenizer.json", spec)
+    tokenizer = open_tokenizer(find_tokenizer(recipe.text.weights), spec)
     gathered = pools(recipe, spec, tokenizer, progress, say)
     return train(recipe, gathered, out, progress, say)
 
