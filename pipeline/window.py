@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.spec import Spec
+from pipeline.errors import SourceError
 from pipeline.item import Cue, Frame, Item, Samples
 
 PATIENCE_SECONDS = 1.0
@@ -71,17 +72,23 @@ def windows(media: Stream, source: str, spec: Spec, origin: datetime, session: i
 
     A window closes when every track has passed its end, or one has by `PATIENCE_SECONDS`. Windows with nothing in them
     (a hole in the stream) are left out; the index tells.
+
+    Raises:
+        SourceError: the source cannot be read on; what came before has been cut.
     """
     yield from _cut(media.items(), _Cutter(media, source, spec, origin, session))
 
 
 def _cut(items: Iterator[Item], cutter: "_Cutter") -> Iterator[Window]:
-    for item in items:
-        cutter.add(item)
-        while cutter.is_complete():
-            yield from cutter.next()
-    while cutter.has_rest():
-        yield from cutter.next()
+    try:
+        for item in items:
+            cutter.add(item)
+            while cutter.is_complete():
+                yield from cutter.next()
+    except SourceError:
+        yield from cutter.rest()
+        raise
+    yield from cutter.rest()
 
 
 class _Cutter:
@@ -119,8 +126,12 @@ class _Cutter:
         clocks = [self._clocks.get(kind, 0.0) for kind in self._continuous]
         return min(clocks) >= end or max(clocks) >= end + PATIENCE_SECONDS
 
-    def has_rest(self) -> bool:
-        """At the source's end: whether there is material that no window has covered yet."""
+    def rest(self) -> Iterator[Window]:
+        """At the source's end: the material that no window has covered yet."""
+        while self._has_rest():
+            yield from self.next()
+
+    def _has_rest(self) -> bool:
         frame_seconds = 1 / self._spec.frame_rate
         ends = [(cell + 1) * frame_seconds for cell in self._frames] if Frame in self._continuous else []
         ends += [chunk.pts_seconds + len(chunk.data) / self._spec.sample_rate for chunk in self._samples]

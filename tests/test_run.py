@@ -1,5 +1,6 @@
 """Watching files and a camera with a bundle of untrained networks: a tiny threshold makes every window an anomaly."""
 
+import http.server
 import json
 import multiprocessing
 import os
@@ -7,7 +8,7 @@ import signal
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -217,6 +218,37 @@ def test_a_camera_process_killed_while_it_waits_does_not_hold_up_the_end(long_cl
         began = time.monotonic()
         seen.join()
         assert time.monotonic() - began < 2
+
+
+@pytest.fixture
+def broken_off(tmp_path: Path) -> Iterator[str]:
+    """Where a web server gives half of a file, and hangs up."""
+    data = write_media(tmp_path / "clip.mkv", 12.0).read_bytes()
+
+    class Half(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data[: len(data) // 2])
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Half) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://user:secret@127.0.0.1:{server.server_port}/clip.mkv"
+        server.shutdown()
+
+
+def test_a_file_that_breaks_off_has_failed_once(broken_off: str, runtime: Runtime) -> None:
+    seen = Watching(config(("gate", broken_off)), runtime).run()
+    assert seen.statuses("gate") == ["starting", "running", "failed"]
+    reason = seen.summary.failed["gate"]
+    assert reason.startswith("source: http://***@127.0.0.1:")
+    assert "secret" not in reason
+    assert [window.index for window in seen.windows] == list(range(5))
+    assert [alert.kind for alert in seen.alerts] == ["begin", "end"]
 
 
 def test_a_source_whose_process_always_crashes_is_given_up(runtime: Runtime, clip: Path) -> None:
