@@ -103,7 +103,7 @@ class Run:
         for step in range(stage.steps):
             optimizer.zero_grad()
             loss = stage.loss(generator)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             norm = nn.utils.clip_grad_norm_(parameters, 1.0)
             if not torch.isfinite(norm):
                 raise TrainingError(
