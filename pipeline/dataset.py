@@ -1,6 +1,5 @@
 """Windows to learn from, cut from labelled files by the code that cuts them live."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -56,8 +55,8 @@ def pools(
     gathered = {name: _Gathered() for name in MODALITIES}
     for data in recipe.data:
         files = rows_by_path(read_labels(data.labels))
-        unknown = Counter(row.label for rows in files.values() for row in rows) - Counter()
-        for label in sorted(unknown.keys() - {NORMAL, *spec.labels}):
+        found = {row.label for rows in files.values() for row in rows}
+        for label in sorted(found - {NORMAL, *spec.labels}):
             on_skip(f"labels: {data.labels}: label {label} is not in the recipe's labels; its rows are left out")
         for done, (path, rows) in enumerate(files.items(), start=1):
             try:
@@ -98,11 +97,12 @@ def _gather(path: Path, rows: Sequence[Row], data: Data, spec: Spec, gathered: d
 
 
 def windows_of(row: Row, cut: Sequence[Window]) -> Iterator[Window]:
-    """The windows whose centre lies in the row; if there is none, the one that overlaps it most."""
+    """The windows whose centre lies in the row; if there is none, the one that overlaps it most, if any does."""
     end = max((window.end_seconds for window in cut), default=0.0)
     low, high = row.interval(end)
-    inside = [window for window in cut if low <= (window.start_seconds + window.end_seconds) / 2 < high]
-    yield from inside or sorted(cut, key=lambda w: min(high, w.end_seconds) - max(low, w.start_seconds))[-1:]
+    touching = [window for window in cut if window.start_seconds < high and low < window.end_seconds]
+    inside = [window for window in touching if low <= (window.start_seconds + window.end_seconds) / 2 < high]
+    yield from inside or sorted(touching, key=lambda w: min(high, w.end_seconds) - max(low, w.start_seconds))[-1:]
 
 
 def _take(name: str, row: Row, inside: Iterable[Window], spec: Spec, into: _Gathered) -> None:

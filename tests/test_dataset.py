@@ -1,0 +1,115 @@
+"""Windows to learn from, out of labelled files."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from media_files import write_media
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+
+from models.pool import Pool
+from models.recipe import Data, Recipe
+from models.spec import Spec
+from pipeline.dataset import encode, pools, windows_of
+from pipeline.errors import LabelsError
+from pipeline.item import Cue
+from pipeline.labels import Row
+from pipeline.window import Window
+
+SPEC = Spec(labels=("fight", "gun_shot"))
+RATE = 16_000
+HEADER = "path,start_seconds,end_seconds,label,group\n"
+TOKENIZER = Tokenizer(WordLevel({"?": 0, "hands": 1, "up": 2}, unk_token="?"))  # noqa: S106 - no password
+TOKENIZER.pre_tokenizer = Whitespace()
+
+
+def learned(folder: Path, rows: str, **data: object) -> tuple[dict[str, Pool], list[str]]:
+    """The pools of a labels file, and what was said of what is left out."""
+    path = folder / "labels.csv"
+    path.write_text(HEADER + rows)
+    recipe = Recipe(labels=SPEC.labels, data=(Data.model_validate({"labels": path, **data}),))
+    said: list[str] = []
+    return pools(recipe, SPEC, TOKENIZER, lambda *_: None, said.append), said
+
+
+def write_sound(path: Path, loudness: list[float]) -> Path:
+    """Noise, as loud as said in each second."""
+    noise = np.random.default_rng(0).uniform(-1, 1, (len(loudness), RATE)) * np.array(loudness)[:, None]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("flac", RATE, layout="mono", format="s16")
+        frame = av.AudioFrame.from_ndarray((noise.reshape(1, -1) * 32767).astype(np.int16), "s16", "mono")
+        frame.sample_rate = RATE
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def test_every_modality_of_a_row_becomes_windows_with_its_label_and_group(tmp_path: Path) -> None:
+    write_media(tmp_path / "calm.mkv", 4.0)
+    write_media(tmp_path / "fight.mkv", 3.0, cues=[Cue(0.5, 3, "hands up")])
+    found, said = learned(tmp_path, "calm.mkv,,,normal,street\nfight.mkv,,,fight,\n")
+    assert said == []
+    assert found["video"].inputs[0].shape == (5, 16, 112, 112, 3)
+    assert found["video"].labels.tolist() == found["audio"].labels.tolist() == [0, 0, 0, 1, 1]
+    assert found["audio"].inputs[0].shape == (5, 32_000)
+    assert list(found["video"].groups) == ["street"] * 3 + [str(tmp_path / "fight.mkv")] * 2
+    ids, mask = found["text"].inputs
+    assert found["text"].labels.tolist() == [1, 1]  # where nobody speaks there is nothing to learn
+    assert ids[:, :3].tolist() == [[1, 2, 0]] * 2
+    assert mask[:, :3].tolist() == [[1, 1, 0]] * 2
+
+
+def test_a_label_is_learned_only_from_what_shows_it(tmp_path: Path) -> None:
+    write_media(tmp_path / "shot.mp4", 2.0)
+    found, _ = learned(tmp_path, "shot.mp4,,,gun_shot,\n", evidence={"gun_shot": ["audio"]})
+    assert (len(found["video"].labels), found["audio"].labels.tolist()) == (0, [2])
+    found, _ = learned(tmp_path, "shot.mp4,,,gun_shot,\n", modalities=["video"])
+    assert (found["video"].labels.tolist(), len(found["audio"].labels)) == ([2], 0)
+
+
+def test_the_quiet_part_of_a_loud_row_is_no_evidence_but_a_quiet_normal_one_is(tmp_path: Path) -> None:
+    write_sound(tmp_path / "shot.flac", [0.5, 0.5, 0.01, 0.01, 0.01])
+    write_sound(tmp_path / "calm.flac", [0.5, 0.5, 0.01, 0.01, 0.01])
+    found, _ = learned(tmp_path, "shot.flac,,,gun_shot,\ncalm.flac,,,normal,\n")
+    assert found["audio"].labels.tolist() == [2, 2, 0, 0, 0, 0]
+
+
+def test_what_cannot_be_used_is_told_and_left_out(tmp_path: Path) -> None:
+    write_media(tmp_path / "calm.mp4", 2.0, has_audio=False)
+    (tmp_path / "text.mp4").write_text("It is a text.")
+    found, said = learned(tmp_path, "calm.mp4,,,normal,\ntext.mp4,,,fight,\ncalm.mp4,,,flood,\n")
+    assert found["video"].labels.tolist() == [0]
+    assert said[0].startswith(f"labels: {tmp_path}/labels.csv: label flood is not in the recipe's labels")
+    assert said[1].startswith(f"source: {tmp_path}/text.mp4: not a media file")
+    with pytest.raises(LabelsError, match="no file could be used"):
+        learned(tmp_path, "text.mp4,,,fight,\n")
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "starts"),
+    [
+        pytest.param(None, None, [0, 1, 2, 3], id="the whole clip"),
+        pytest.param(1.5, 3.5, [1, 2], id="centres at 2 and 3"),
+        pytest.param(2.0, 3.0, [1], id="an end does not count"),
+        pytest.param(4.4, 4.6, [3], id="shorter than a stride: where it is"),
+        pytest.param(30.0, 40.0, [], id="beyond the end"),
+    ],
+)
+def test_a_rows_windows_are_those_whose_centre_it_holds(
+    start: float | None, end: float | None, starts: list[int]
+) -> None:
+    now = datetime.now(UTC)
+    cut = [Window("a", 0, index, index, index + 2, now, None, None, "", 0.0) for index in range(4)]
+    row = Row(Path("a.mp4"), start, end, "fight", None)
+    assert [window.start_seconds for window in windows_of(row, cut)] == starts
+
+
+def test_words_become_ids_and_a_mask_as_wide_as_the_spec_says() -> None:
+    ids, mask = encode(["up", "hands up now"], TOKENIZER, SPEC)
+    assert ids.shape == mask.shape == (2, SPEC.num_tokens)
+    assert ids[:, :4].tolist() == [[2, 0, 0, 0], [1, 2, 0, 0]]
+    assert mask.sum(axis=1).tolist() == [1, 3]
