@@ -1,5 +1,6 @@
 """A real Redis, and what tests of the alerts share."""
 
+import os
 import shutil
 import subprocess
 import time
@@ -10,11 +11,13 @@ from typing import Any, Self
 
 import pytest
 import redis
+from bundles import tiny_folder
 
 from alerts.alert import Alert, Evidence, Modalities, Modality, Model, alert_id
 from alerts.embedded import server_path
 
 BUNDLED = str(server_path())
+os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported: tests reach no hub
 SERVERS = {"bundled": BUNDLED, "system": shutil.which("redis-server")}
 
 
@@ -70,6 +73,25 @@ def redis_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Red
     assert executable is not None
     with RedisServer(executable, tmp_path) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def tiny(request: pytest.FixtureRequest) -> Path:
+    """A folder with `run` and `bundle` of tiny networks; only for reading."""
+    assert request.config.cache is not None
+    return tiny_folder(request.config.cache.mkdir("tiny"))
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tiny: Path) -> Path:
+    """A bundle of tiny networks; only for reading."""
+    return tiny / "bundle"
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny: Path) -> Path:
+    """The run that the tiny bundle was exported from; only for reading."""
+    return tiny / "run"
 
 
 def make_alert(number: int = 0, **changes: Any) -> Alert:
