@@ -1,0 +1,124 @@
+"""Opening bundles, whole and broken ones."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny import SPEC
+
+from export.bundle import NEEDED, file_sha256, identity, open_bundle
+from export.errors import BundleError
+
+FILES = (*NEEDED, "probe.npz", "MODEL_CARD.md")
+
+
+@pytest.fixture
+def bundle(tiny_bundle: Path, tmp_path: Path) -> Path:
+    """A copy to break."""
+    return shutil.copytree(tiny_bundle, tmp_path / "bundle")
+
+
+def change(bundle: Path, how: Callable[[dict[str, Any]], object]) -> None:
+    """Changes `bundle.json`."""
+    path = bundle / "bundle.json"
+    manifest = json.loads(path.read_text())
+    how(manifest)
+    path.write_text(json.dumps(manifest))
+
+
+def test_a_whole_bundle_opens(tiny_bundle: Path) -> None:
+    bundle = open_bundle(tiny_bundle)
+    assert bundle.name == "tiny"
+    assert bundle.spec == SPEC
+    assert sorted(bundle.manifest.files) == sorted(FILES)
+    assert sorted(path.name for path in tiny_bundle.iterdir()) == sorted((*FILES, "bundle.json"))
+    assert bundle.manifest.data[0].name == "noise and tones"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_flipped_bit_in_any_file_is_found(bundle: Path, name: str) -> None:
+    content = bytearray((bundle / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (bundle / name).write_bytes(content)
+    with pytest.raises(BundleError, match=rf"{name}: sha256 is \w+…, not \w+…; fetch or export it again"):
+        open_bundle(bundle)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file_is_named(bundle: Path, name: str) -> None:
+    (bundle / name).unlink()
+    with pytest.raises(BundleError, match=rf"{name}: No such file or directory; fetch or export the bundle again"):
+        open_bundle(bundle)
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_a_file_that_nobody_vouches_for_is_named(bundle: Path, name: str) -> None:
+    change(bundle, lambda manifest: manifest["files"].pop(name))
+    with pytest.raises(BundleError, match=f"bundle.json does not list {name}; export it again"):
+        open_bundle(bundle)
+
+
+def test_files_outside_the_folder_are_not_read(bundle: Path) -> None:
+    shutil.copy(bundle / "video.onnx", bundle.parent)
+    change(bundle, lambda manifest: manifest["files"].update({"../video.onnx": manifest["files"]["video.onnx"]}))
+    with pytest.raises(BundleError, match=r"'\.\./video\.onnx' is not a plain file name"):
+        open_bundle(bundle)
+
+
+@pytest.mark.parametrize(
+    ("how", "complaint"),
+    [
+        (lambda manifest: manifest["spec"].pop("context"), "made for another version: spec: context missing"),
+        (lambda manifest: manifest["spec"].update(smell=1), "made for another version: spec: smell not known to this"),
+        (lambda manifest: manifest["spec"].update(labels=7), "made for another version"),
+        (lambda manifest: manifest.update(treshold=0.5), r"bundle\.json: treshold: Extra inputs are not permitted"),
+        (lambda manifest: manifest.update(version=2), r"bundle\.json: version: Input should be 1"),
+        (lambda manifest: manifest.update(threshold=1.5), r"bundle\.json: threshold: Input should be less than 1"),
+        (lambda manifest: manifest.pop("calibration"), r"bundle\.json: calibration: Field required"),
+    ],
+)
+def test_a_manifest_of_another_version_is_refused(
+    bundle: Path, how: Callable[[dict[str, Any]], object], complaint: str
+) -> None:
+    change(bundle, how)
+    with pytest.raises(BundleError, match=complaint):
+        open_bundle(bundle)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [(b"{", "the file: Invalid JSON"), (b"[]", "the file: Input should be an object"), (b"\xff", "not UTF-8")],
+)
+def test_a_manifest_that_is_none_is_refused(bundle: Path, content: bytes, complaint: str) -> None:
+    (bundle / "bundle.json").write_bytes(content)
+    with pytest.raises(BundleError, match=rf"bundle\.json: {complaint}"):
+        open_bundle(bundle)
+
+
+def test_what_is_not_a_bundle_is_named(bundle: Path, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="nowhere: No such file or directory; name a folder that `heed export` wrote"):
+        open_bundle(tmp_path / "nowhere")
+    with pytest.raises(BundleError, match=r"video\.onnx: Not a directory; name a folder"):
+        open_bundle(bundle / "video.onnx")
+
+
+def test_the_hash_is_of_all_that_judges(bundle: Path) -> None:
+    before = open_bundle(bundle)
+    manifest = before.manifest
+    assert before.sha256 == identity(manifest)
+    changes: list[dict[str, Any]] = [{"files": {**manifest.files, name: "0" * 64}} for name in NEEDED]
+    changes += [{"threshold": 0.123}, {"spec": {**manifest.spec, "context": 9}}]
+    changes += [{"calibration": manifest.calibration.model_copy(update={"anomaly": (2.0, 0.5)})}]
+    hashes = {identity(manifest.model_copy(update=change)) for change in changes}
+    assert len(hashes - {before.sha256}) == len(changes)
+
+
+def test_card_and_figures_are_not_part_of_the_hash(bundle: Path) -> None:
+    before = open_bundle(bundle).sha256
+    (bundle / "MODEL_CARD.md").write_text("Another card.\n")
+    change(bundle, lambda manifest: manifest["files"].update({"MODEL_CARD.md": file_sha256(bundle / "MODEL_CARD.md")}))
+    change(bundle, lambda manifest: manifest["metrics"].update(fights={"clip": {"auc": 0.5}}))
+    assert open_bundle(bundle).sha256 == before

@@ -1,0 +1,135 @@
+"""The runtime beside torch."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+import torch
+from tiny import SPEC, probe
+from transformers import AutoTokenizer
+
+from export.bundle import NEEDED, file_sha256, open_bundle
+from export.errors import BundleError, ProviderError
+from export.runtime import Runtime, available, open_tokenizer, tokenize
+from export.write import reference
+from models.network import Network
+from models.spec import MODALITIES
+from models.text import PACKAGED, find_bert
+from models.train import read_run
+
+LONG = "Put the money in the bag, now! " * 40
+
+
+@pytest.fixture(scope="module")
+def runtime(tiny_bundle: Path) -> Runtime:
+    return Runtime(open_bundle(tiny_bundle), "cpu", threads=1)
+
+
+@pytest.fixture(scope="module")
+def network(tiny_run: Path) -> Network:
+    return read_run(tiny_run)[0]
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_tokens_are_torchs(runtime: Runtime, network: Network, count: int) -> None:
+    windows = probe(count, seed=count)
+    expected = reference(network, windows, runtime.bundle.folder / "tokenizer.json")
+    # Weights of half precision have 11 bits; the sound encoder's are whole.
+    np.testing.assert_allclose(runtime.video(windows["frames"]), expected["video"], atol=5e-3)
+    np.testing.assert_allclose(runtime.text(windows["texts"].tolist()), expected["text"], atol=5e-3)
+    np.testing.assert_allclose(runtime.audio(windows["samples"]), expected["audio"], atol=1e-4)
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_judgements_are_torchs(runtime: Runtime, network: Network, count: int) -> None:
+    random = np.random.default_rng(count)
+    tokens = random.normal(size=(count, SPEC.context, len(MODALITIES), SPEC.token_size)).astype(np.float32)
+    present = random.random(tokens.shape[:3]) < 0.6
+    judged = runtime.fusion(tokens, present)
+    with torch.inference_mode():
+        expected = network.fusion(torch.from_numpy(tokens), torch.from_numpy(present))
+    for ours, theirs in zip(judged, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-4)
+
+
+def test_words_are_cut_as_transformers_cuts_them(runtime: Runtime) -> None:
+    theirs = AutoTokenizer.from_pretrained(find_bert(PACKAGED))
+    texts = ["", "Good morning, Ann.", LONG]
+    ids, mask = tokenize(open_tokenizer(runtime.bundle.folder / "tokenizer.json", SPEC), texts)
+    expected = theirs(texts, padding=True, truncation=True, max_length=SPEC.num_tokens, return_tensors="np")
+    np.testing.assert_array_equal(ids, expected["input_ids"])
+    np.testing.assert_array_equal(mask, expected["attention_mask"])
+    assert ids.shape == (3, SPEC.num_tokens)
+
+
+def test_a_text_reads_the_same_beside_a_longer_one(runtime: Runtime) -> None:
+    together = runtime.text(["Good morning.", LONG])
+    np.testing.assert_allclose(runtime.text(["Good morning."]), together[:1], atol=1e-5)
+
+
+def test_the_provider_it_says_is_the_one_that_runs(runtime: Runtime) -> None:
+    assert runtime.provider == "cpu"
+    assert available(runtime.bundle, "cpu")
+
+
+def test_auto_takes_one_that_can_be_used(tiny_bundle: Path) -> None:
+    bundle = open_bundle(tiny_bundle)
+    assert available(bundle, Runtime(bundle, threads=1).provider)
+
+
+@pytest.mark.parametrize("provider", ["cuda", "tensorrt", "openvino"])
+def test_a_provider_that_is_not_there_is_refused(runtime: Runtime, provider: str) -> None:
+    if available(runtime.bundle, provider):
+        pytest.skip(f"{provider} can be used here")
+    with pytest.raises(ProviderError, match=f"provider: {provider}: ONNX Runtime cannot use it here; see"):
+        Runtime(runtime.bundle, provider)
+    assert Runtime(runtime.bundle, provider, allow_cpu=True, threads=1).provider == "cpu"
+
+
+def test_an_unknown_provider_is_named(runtime: Runtime) -> None:
+    with pytest.raises(ProviderError, match="provider: abacus: not known; choose auto, tensorrt, cuda, openvino, cpu"):
+        Runtime(runtime.bundle, "abacus", allow_cpu=True)
+
+
+def _rewrite(tiny_bundle: Path, folder: Path, **changes: object) -> Path:
+    """A bundle whose hashes are right and whose parts do not fit."""
+    copy = shutil.copytree(tiny_bundle, folder / "bundle")
+    for name in set(changes) - {"spec"}:
+        (copy / f"{name}.onnx").write_bytes(changes[name])  # type: ignore[arg-type]
+    manifest = json.loads((copy / "bundle.json").read_text())
+    manifest["files"] = {name: file_sha256(copy / name) for name in NEEDED}
+    manifest["spec"] |= changes.get("spec", {})
+    (copy / "bundle.json").write_text(json.dumps(manifest))
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("spec", "complaint"),
+    [
+        ({"num_frames": 8}, r"video\.onnx: takes windows of \[16, 112, 112, 3\], the spec says \[8, 112, 112, 3\]"),
+        ({"sample_rate": 8000}, r"audio\.onnx: takes windows of \[32000\], the spec says \[16000\]"),
+        ({"context": 4}, r"fusion\.onnx: takes windows of \[8, 3, 256\], the spec says \[4, 3, 256\]"),
+        ({"labels": ["fight"]}, "7 classes, 1 labels; export it again"),
+    ],
+)
+def test_graphs_of_another_spec_are_refused(
+    tiny_bundle: Path, tmp_path: Path, spec: dict[str, object], complaint: str
+) -> None:
+    with pytest.raises(BundleError, match=complaint):
+        Runtime(open_bundle(_rewrite(tiny_bundle, tmp_path, spec=spec)), "cpu", threads=1)
+
+
+def test_a_graph_that_is_none_is_named(tiny_bundle: Path, tmp_path: Path) -> None:
+    bundle = open_bundle(_rewrite(tiny_bundle, tmp_path, audio=b"not a graph"))
+    with pytest.raises(BundleError, match=r"audio\.onnx: ONNX Runtime cannot load it: .*; export it again"):
+        Runtime(bundle, "cpu", threads=1)
+
+
+def test_the_graphs_take_what_a_camera_gives(tiny_bundle: Path) -> None:
+    session = ort.InferenceSession(str(tiny_bundle / "video.onnx"), providers=["CPUExecutionProvider"])
+    (frames,) = session.get_inputs()
+    assert frames.type == "tensor(uint8)"
+    assert frames.shape[1:] == [SPEC.num_frames, SPEC.frame_size, SPEC.frame_size, 3]
