@@ -1,0 +1,154 @@
+"""Training: it learns what can be learned, goes on where it was cut off, and says what is wrong."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny import tiny_pools, tiny_recipe
+
+from models.errors import RecipeError, TrainingError
+from models.fit import Progress
+from models.network import Network, load_network
+from models.recipe import AudioPlan, FusionPlan
+from models.train import read_run, train
+
+SHORT = FusionPlan(layers=1, heads=2, align_epochs=1, epochs=2, sequences=32, batch=16)
+RECIPE = tiny_recipe(audio=AudioPlan(hidden=16, epochs=3, draws=48, batch=8, rate=1e-2), fusion=SHORT)
+
+
+class CutOffError(Exception):
+    """The power fails."""
+
+
+def silent(_: str, __: int, ___: int) -> None:
+    """Nobody looks on."""
+
+
+def cut_off(stage: str, step: int) -> Progress:
+    """Stops after a step of a stage."""
+
+    def progress(name: str, done: int, _: int) -> None:
+        if (name, done) == (stage, step):
+            raise CutOffError
+
+    return progress
+
+
+def learn(folder: Path, progress: Progress = silent) -> dict[str, Any]:
+    """Bursts of noise among tones."""
+    return train(RECIPE, tiny_pools(count=24, only=("audio",)), folder, progress)
+
+
+def state(folder: Path) -> dict[str, torch.Tensor]:
+    saved: dict[str, torch.Tensor] = load_network(folder / "network.pt").state_dict()
+    return saved
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    learn(folder)
+    return folder
+
+
+def test_noise_is_told_from_tones(run: Path) -> None:
+    report = json.loads((run / "run.json").read_text())
+    assert report["validation_auc"]["audio"] == 1.0
+    assert "video" not in report["validation_auc"]
+    assert report["windows"]["train"]["video"] == "0 normal and 0 anomalous"
+
+
+def test_a_finished_run_can_be_read(run: Path) -> None:
+    network, report = read_run(run)
+    assert not network.training
+    assert 0 < report["calibration"]["threshold"] < 1
+    assert report["recipe"]["name"] == RECIPE.name
+
+
+def test_the_history_has_a_row_for_each_epoch(run: Path) -> None:
+    with (run / "history.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["stage"], row["epoch"]) for row in rows] == [
+        ("audio", "1"),
+        ("audio", "2"),
+        ("audio", "3"),
+        ("joint", "1"),  # one modality has nothing to be aligned with
+        ("joint", "2"),
+    ]
+
+
+@pytest.mark.parametrize(("stage", "step"), [("audio", 2), ("audio", 9), ("joint", 3)])
+def test_a_run_that_was_cut_off_ends_as_if_it_had_not_been(run: Path, tmp_path: Path, stage: str, step: int) -> None:
+    with pytest.raises(CutOffError):
+        learn(tmp_path, cut_off(stage, step))
+    with pytest.raises(RecipeError, match="no finished run there"):
+        read_run(tmp_path)
+    learn(tmp_path)
+    expected = state(run)
+    assert all(torch.equal(value, expected[key]) for key, value in state(tmp_path).items())
+    for name in ("run.json", "history.csv"):
+        assert (tmp_path / name).read_text() == (run / name).read_text()
+
+
+def test_a_finished_run_is_not_trained_again(run: Path) -> None:
+    before = state(run)
+    learn(run, cut_off("audio", 1))
+    assert all(torch.equal(value, before[key]) for key, value in state(run).items())
+
+
+@pytest.mark.parametrize("train_backbones", [False, True])
+def test_the_joint_stage_teaches_the_backbones_when_told_to(tmp_path: Path, *, train_backbones: bool) -> None:
+    plan = FusionPlan(layers=1, heads=2, epochs=1, sequences=4, batch=2, train_backbones=train_backbones)
+    recipe = tiny_recipe(audio=AudioPlan(hidden=16, epochs=0), fusion=plan)
+    train(recipe, tiny_pools(only=("audio",)), tmp_path, silent)
+    network, _ = read_run(tmp_path)
+    torch.manual_seed(recipe.seed)
+    learned, begun = network.state_dict(), Network(network.spec, network.architecture).state_dict()
+    assert not torch.equal(learned["audio.projection.weight"], begun["audio.projection.weight"])
+    key = "audio.lstm.weight_hh_l0"
+    assert torch.equal(learned[key], begun[key]) is not train_backbones
+
+
+def _all_normal() -> dict[str, Any]:
+    pools = tiny_pools()
+    return {name: pool.take(pool.labels == 0) for name, pool in pools.items()}
+
+
+def _two_recordings() -> dict[str, Any]:
+    return tiny_pools(count=2, only=("text",))
+
+
+def _no_windows() -> dict[str, Any]:
+    return tiny_pools(only=())
+
+
+@pytest.mark.parametrize(
+    ("pools", "complaint"),
+    [
+        (_all_normal, r"no modality has both normal and anomalous ones \(video: 4 normal and 0 anomalous, .*add label"),
+        (_no_windows, "no modality has both normal and anomalous ones"),
+        (_two_recordings, "train: text: too few recordings to keep both .* add recordings, each with its own `group`"),
+    ],
+)
+def test_windows_that_teach_nothing_are_refused(
+    tmp_path: Path, pools: Callable[[], dict[str, Any]], complaint: str
+) -> None:
+    with pytest.raises(RecipeError, match=complaint):
+        train(tiny_recipe(), pools(), tmp_path, silent)
+
+
+def test_gradients_that_are_no_numbers_stop_it(tmp_path: Path) -> None:
+    pools = tiny_pools(only=("audio",))
+    pools["audio"].inputs[0][:] = torch.nan
+    with pytest.raises(TrainingError, match="train: audio: gradient is nan; train with precision fp32 or a lower rate"):
+        train(RECIPE, pools, tmp_path, silent)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="device cuda: this machine has no usable NVIDIA GPU; say device = 'cpu'"):
+        train(tiny_recipe(device="cuda"), tiny_pools(), tmp_path, silent)
