@@ -59,7 +59,8 @@ class Fusion(nn.Module):
     """Causal by construction: the present window is the last of K, nothing later exists.
 
     A modality that is missing now is told by a learned token; one missing earlier is masked. The judgement is read
-    from a CLS token, so that it depends on no single modality being there.
+    from a CLS token, so that it depends on no single modality being there. It is a correction to the smooth maximum of
+    what each present modality says by itself: an anomaly is mostly shown by one of them, and that need not be learned.
 
     Source: ViT's CLS read-out (Dosovitskiy et al. 2021), modality dropout and missing tokens (Ma et al., CVPR 2022).
     """
@@ -75,6 +76,9 @@ class Fusion(nn.Module):
         self.blocks = nn.ModuleList([Block(size, num_heads, dropout) for _ in range(num_layers)])
         self.norm = nn.LayerNorm(size)
         self.head = Head(spec)
+        nn.init.zeros_(self.head.anomaly.weight)
+        nn.init.zeros_(self.head.anomaly.bias)
+        self.nothing = nn.Parameter(torch.tensor([-3.0]))
         self.heads = nn.ModuleList([Head(spec) for _ in MODALITIES])
 
     def forward(self, tokens: Tensor, present: Tensor) -> Judgement:
@@ -93,5 +97,7 @@ class Fusion(nn.Module):
         x = torch.cat([self.cls.expand(x.shape[0], -1, -1), x.flatten(1, 2)], dim=1)  # (B, 1 + K * M, D)
         for block in self.blocks:
             x = block(x, bias)
-        anomaly, classes = self.head(self.norm(x[:, 0]))
-        return Judgement(anomaly, classes, modalities)
+        correction, classes = self.head(self.norm(x[:, 0]))
+        own = torch.where(present[:, -1], modalities, -1e4)
+        loudest = torch.cat([own, self.nothing.expand(x.shape[0], 1)], dim=1).logsumexp(dim=1)
+        return Judgement(loudest + correction, classes, modalities)
