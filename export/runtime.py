@@ -148,7 +148,6 @@ def _session(bundle: Bundle, name: str, provider: str, threads: int) -> ort.Infe
     options.log_severity_level = _FATAL_ONLY
     # Four sessions share the cores with the decoders: a thread without work must sleep.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")
     providers: list[Any] = [(PROVIDERS[provider], _OPTIONS.get(provider, {}))]
     path = bundle.folder / f"{name}.onnx"
     try:
