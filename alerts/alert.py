@@ -114,7 +114,7 @@ class Model(Part):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     """The bundle's hash."""
     provider: str = Field(min_length=1)
-    """The ONNX Runtime provider that really ran, such as `CPUExecutionProvider`."""
+    """The ONNX Runtime provider that really ran, such as `cpu` or `cuda`."""
 
 
 class Evidence(Part):
