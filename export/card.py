@@ -28,6 +28,7 @@ _LIMITS = """\
 def model_card(manifest: Manifest) -> str:
     """The card in Markdown."""
     spec, training = manifest.spec, manifest.training
+    recipe = training["recipe"]
     lines = [
         f"# Model card: {manifest.name}",
         "",
@@ -50,6 +51,9 @@ def model_card(manifest: Manifest) -> str:
         "|---|---|",
         *(f"| {source.name} | {source.licence or 'not stated'} |" for source in manifest.data),
         "",
+        f"Before that, R3D-18 began from `{recipe['video']['weights']}` weights and BERT from"
+        f" `{recipe['text']['weights']}` (all-MiniLM-L6-v2's are Apache-2.0).",
+        "",
         "Windows: "
         + "; ".join(
             f"{part}: " + ", ".join(f"{name} {count}" for name, count in counts.items())
@@ -57,7 +61,7 @@ def model_card(manifest: Manifest) -> str:
         )
         + ".",
         "",
-        f"Seed {training['recipe']['seed']}; one run. The recipe is in `bundle.json`.",
+        f"Seed {recipe['seed']}; one run. The recipe is in `bundle.json`.",
         "",
     ]
     return "\n".join(lines)

@@ -70,15 +70,6 @@ def reference(network: Network, windows: Arrays, tokenizer: Path) -> Arrays:
         return {**tokens, "anomaly": network.fusion(sequence, present).anomaly.numpy()}
 
 
-def add_metrics(folder: Path, manifest: Manifest, metrics: dict[str, Any]) -> Manifest:
-    """Puts figures into a bundle and its card. What it judges, and so its hash, stays."""
-    manifest = manifest.model_copy(update={"metrics": {**manifest.metrics, **metrics}})
-    (folder / CARD).write_text(model_card(manifest), encoding="utf-8")
-    manifest = manifest.model_copy(update={"files": {**manifest.files, CARD: file_sha256(folder / CARD)}})
-    write_manifest(folder, manifest)
-    return manifest
-
-
 def _manifest(network: Network, report: dict[str, Any], folder: Path, metrics: dict[str, Any]) -> Manifest:
     names = (*NEEDED, PROBE)
     recipe = report["recipe"]
