@@ -60,8 +60,8 @@ class EngineConfig(Section):
     """Run on the CPU, with a warning, when the named provider cannot be used."""
     threads: int = Field(default=0, ge=0)
     """ONNX Runtime's threads; 0 means one for every core."""
-    max_batch: int = Field(default=8, ge=1)
-    """Most windows, of all sources, scored at once."""
+    max_batch: int = Field(default=4, ge=1)
+    """Most windows, of all sources, scored at once. Each costs some 60 MB."""
     batch_wait_seconds: Seconds = 0.02
     """How long a window may wait for others to share its batch."""
     queue_windows: int = Field(default=8, ge=1)
