@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from alerts.embedded import server_path
 
 BUNDLED = str(server_path())
 os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported: tests reach no hub
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, and so would children
 SERVERS = {"bundled": BUNDLED, "system": shutil.which("redis-server")}
 
 
