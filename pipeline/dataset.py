@@ -1,6 +1,6 @@
 """Windows to learn from, cut from labelled files by the code that cuts them live."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,12 +11,14 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from export.runtime import tokenize
 from models.pool import Pool
 from models.recipe import Data, Recipe
 from models.spec import MODALITIES, NORMAL, Spec
 from pipeline.errors import LabelsError, SourceError
 from pipeline.labels import Row, read_labels, rows_by_path
 from pipeline.media import open_media
+from pipeline.scored import row_windows
 from pipeline.window import Window, windows
 
 QUIET = 0.1
@@ -74,13 +76,10 @@ def pools(
 
 
 def encode(texts: Sequence[str], tokenizer: Tokenizer, spec: Spec) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Token ids and mask, int64 (N, L), as the runtime makes them."""
-    ids = np.zeros((len(texts), spec.num_tokens), np.int64)
-    mask = np.zeros_like(ids)
-    for row, encoding in enumerate(tokenizer.encode_batch(list(texts))):
-        ids[row, : len(encoding.ids)] = encoding.ids
-        mask[row, : len(encoding.ids)] = encoding.attention_mask
-    return ids, mask
+    """Token ids and mask, int64 (N, L), as the runtime makes them, padded to the spec's L."""
+    ids, mask = tokenize(tokenizer, texts)
+    padding = ((0, 0), (0, spec.num_tokens - ids.shape[1]))
+    return np.pad(ids, padding), np.pad(mask, padding)
 
 
 def _gather(path: Path, rows: Sequence[Row], data: Data, spec: Spec, gathered: dict[str, _Gathered]) -> None:
@@ -90,19 +89,10 @@ def _gather(path: Path, rows: Sequence[Row], data: Data, spec: Spec, gathered: d
         if row.label != NORMAL and row.label not in spec.labels:
             continue
         shown_by = MODALITIES if row.label == NORMAL else data.evidence.get(row.label, MODALITIES)
-        inside = list(windows_of(row, cut))
+        inside = row_windows(row, cut)
         for name in MODALITIES:
             if name in data.modalities and name in shown_by:
                 _take(name, row, inside, spec, gathered[name])
-
-
-def windows_of(row: Row, cut: Sequence[Window]) -> Iterator[Window]:
-    """The windows whose centre lies in the row; if there is none, the one that overlaps it most, if any does."""
-    end = max((window.end_seconds for window in cut), default=0.0)
-    low, high = row.interval(end)
-    touching = [window for window in cut if window.start_seconds < high and low < window.end_seconds]
-    inside = [window for window in touching if low <= (window.start_seconds + window.end_seconds) / 2 < high]
-    yield from inside or sorted(touching, key=lambda w: min(high, w.end_seconds) - max(low, w.start_seconds))[-1:]
 
 
 def _take(name: str, row: Row, inside: Iterable[Window], spec: Spec, into: _Gathered) -> None:

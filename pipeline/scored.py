@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -57,7 +58,22 @@ class ScoredFile:
         return truth(self.rows, self.duration_seconds)
 
 
-def row_windows(row: Row, windows: Sequence[ScoredWindow]) -> list[ScoredWindow]:
+class Timed(Protocol):
+    """Anything that has its place in time: a window, or what is kept of one."""
+
+    @property
+    def start_seconds(self) -> float:
+        """Where it begins."""
+
+    @property
+    def end_seconds(self) -> float:
+        """Where it ends."""
+
+
+AnyWindow = TypeVar("AnyWindow", bound=Timed)
+
+
+def row_windows(row: Row, windows: Sequence[AnyWindow]) -> list[AnyWindow]:
     """The windows of a row: those with their centre in it, else the one that overlaps it most, else none."""
     start, end = row.interval(math.inf)
     inside = [window for window in windows if start <= (window.start_seconds + window.end_seconds) / 2 < end]

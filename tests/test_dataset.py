@@ -14,10 +14,11 @@ from tokenizers.pre_tokenizers import Whitespace
 from models.pool import Pool
 from models.recipe import Data, Recipe
 from models.spec import Spec
-from pipeline.dataset import encode, pools, windows_of
+from pipeline.dataset import encode, pools
 from pipeline.errors import LabelsError
 from pipeline.item import Cue
 from pipeline.labels import Row
+from pipeline.scored import row_windows
 from pipeline.window import Window
 
 SPEC = Spec(labels=("fight", "gun_shot"))
@@ -105,7 +106,7 @@ def test_a_rows_windows_are_those_whose_centre_it_holds(
     now = datetime.now(UTC)
     cut = [Window("a", 0, index, index, index + 2, now, None, None, "", 0.0) for index in range(4)]
     row = Row(Path("a.mp4"), start, end, "fight", None)
-    assert [window.start_seconds for window in windows_of(row, cut)] == starts
+    assert [window.start_seconds for window in row_windows(row, cut)] == starts
 
 
 def test_words_become_ids_and_a_mask_as_wide_as_the_spec_says() -> None:
