@@ -8,11 +8,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from alerts.alert import Alert
 from alerts.connect import connect, default_state
@@ -27,7 +25,20 @@ from models.errors import ModelsError
 from pipeline.config import Config, read_config
 from pipeline.errors import ConfigError, HeedError
 from pipeline.live import SourceState
+from pipeline.model_commands import app as model_commands
 from pipeline.options import merge_options
+from pipeline.terminal import (
+    AllowCpuOption,
+    BundleOption,
+    ConfigOption,
+    JsonOption,
+    ProviderOption,
+    RedisOption,
+    StateOption,
+    err,
+    out,
+    progress_bar,
+)
 
 app = typer.Typer(
     help="Heed sees, hears and reads live streams, and warns.",
@@ -36,20 +47,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-out = Console(highlight=False, markup=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-
-BundleOption = Annotated[
-    Path | None, typer.Option("--bundle", help="Folder of the model; the shipped one if left out.")
-]
-ProviderOption = Annotated[
-    str | None, typer.Option(help="auto, cpu, cuda, tensorrt or openvino. One named here and not used is an error.")
-]
-AllowCpuOption = Annotated[bool, typer.Option("--allow-cpu", help="Run on the CPU when the provider cannot be used.")]
-RedisOption = Annotated[str | None, typer.Option("--redis", help="redis://…; the embedded Redis if left out.")]
-StateOption = Annotated[Path | None, typer.Option("--state", help="State folder (embedded Redis, outbox).")]
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="heed.toml; docs/configuration.md lists its keys.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+app.add_typer(model_commands)
 
 
 def main() -> NoReturn:
@@ -125,7 +123,7 @@ def demo(
 
     settings = merge_options(Config(), bundle=bundle, provider=provider, allow_cpu=allow_cpu)
     runtime = _runtime(settings)
-    with _stop_signals() as stopped, _progress() as bar:
+    with _stop_signals() as stopped, progress_bar() as bar:
         task = bar.add_task("drawing the scene", total=1.0)
 
         def drawn(share: float) -> None:
@@ -177,7 +175,7 @@ def evaluate(
     settings = merge_options(
         read_config(config) if config else Config(), bundle=bundle, provider=provider, allow_cpu=allow_cpu
     )
-    with _progress() as bar:
+    with progress_bar() as bar:
         task = bar.add_task("files", total=None)
         metrics = run(
             labels,
@@ -191,82 +189,6 @@ def evaluate(
         sys.stdout.write(json.dumps(metrics, indent=2) + "\n")
     else:
         out.print(table(metrics))
-
-
-@app.command(epilog="Example: heed train models/recipe.toml --data data --out runs/first")
-def train(
-    recipe: Annotated[Path, typer.Argument(help="TOML: data, networks, stages.")],
-    to: Annotated[Path, typer.Option("--out", help="Folder of the run. One that was cut off goes on.")],
-    data: Annotated[Path | None, typer.Option(help="Folder the recipe's labels files are relative to.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Train the networks: encoders alone, alignment, fusion."""
-    learn = _training("train").learn
-    with _progress() as bar:
-        tasks: dict[str, Any] = {}
-
-        def progress(name: str, done: int, total: int) -> None:
-            if name not in tasks:
-                tasks[name] = bar.add_task(name, total=total)
-            bar.update(tasks[name], completed=done, total=total)
-
-        report = learn(recipe, to, data, progress, lambda line: err.print(f"heed: {line}"), seed)
-    if as_json:
-        sys.stdout.write(json.dumps(report, indent=2) + "\n")
-        return
-    figures = ", ".join(f"{name} {auc:.3f}" for name, auc in report["validation_auc"].items())
-    out.print(f"validation AUC: {figures}\nnext: heed export {to} --out BUNDLE")
-
-
-@app.command(
-    epilog="Example: heed export runs/first --out bundle --probe clip.mkv --metrics fights=results/metrics.json"
-)
-def export(
-    run: Annotated[Path, typer.Argument(help="Folder that `heed train` wrote.")],
-    to: Annotated[Path, typer.Option("--out", help="Folder of the bundle.")],
-    probe: Annotated[
-        str | None, typer.Option(help="File whose windows prove the bundle; a drawn scene if left out.")
-    ] = None,
-    metrics: Annotated[
-        list[str] | None, typer.Option(help="NAME=metrics.json for the model card; may be repeated.")
-    ] = None,
-) -> None:
-    """Write a bundle of ONNX graphs from a training run."""
-    learning = _training("export")
-    figures = dict(_named_file(text) for text in metrics or [])
-    with learning.probe_source(probe) as source:
-        name = learning.export_run(run, to, source, figures)
-    out.print(f"{name} -> {to}\nnext: heed verify {to} --run {run}")
-
-
-@app.command(epilog="Example: heed verify bundle --run runs/first")
-def verify(
-    bundle: Annotated[Path | None, typer.Argument(help="Folder of the bundle; the shipped one if left out.")] = None,
-    run: Annotated[Path | None, typer.Option(help="Compare with this run's torch networks, computed now.")] = None,
-    probe: Annotated[str | None, typer.Option(help="With --run: file whose windows are compared.")] = None,
-    provider: Annotated[str, typer.Option(help="auto, cpu, cuda, tensorrt or openvino.")] = "auto",
-    as_json: JsonOption = False,
-) -> None:
-    """Prove that a bundle judges here as its torch networks did."""
-    from export.parity import verify as compare
-
-    runtime = Runtime(open_bundle(bundle), provider)
-    expected = None
-    if run is not None:
-        learning = _training("verify --run")
-        with learning.probe_source(probe) as source:
-            expected = learning.torch_reference(run, runtime.bundle.folder, source)
-    parity = compare(runtime, expected)
-    if as_json:
-        report = {"provider": runtime.provider, "num_windows": parity.num_windows, "differences": parity.differences}
-        sys.stdout.write(json.dumps(report) + "\n")
-        return
-    against = "torch, computed now" if run is not None else "torch, as recorded in the bundle"
-    out.print(f"{runtime.bundle.name} on {runtime.provider} against {against}, {parity.num_windows} windows")
-    for name, difference in parity.differences.items():
-        what = "probability" if name == "anomaly" else "token"
-        out.print(f"  {name:8} {what:12} max difference {difference:.2e}")
 
 
 @app.command(epilog="Example: heed doctor --json")
@@ -315,29 +237,5 @@ def _stop_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """A bar on a terminal, nothing in a pipe."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, disable=not err.is_terminal) as bar:
-        yield bar
-
-
 def _print_state(source: str, state: SourceState) -> None:
     err.print(f"{source}: {state.status}{f': {state.reason}' if state.reason else ''}")
-
-
-def _named_file(text: str) -> tuple[str, Path]:
-    name, mark, path = text.partition("=")
-    if not mark or not Path(path).is_file():
-        raise ConfigError(f"export: --metrics {text}: write NAME=FILE, an existing metrics.json")
-    return name, Path(path)
-
-
-def _training(command: str) -> Any:
-    """The training half, which the slim install does not have."""
-    try:
-        from pipeline import learn
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"{command}: {error.name}: not installed; pip install 'heed[train]'") from None
-    return learn

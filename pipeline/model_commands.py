@@ -1,0 +1,107 @@
+"""Commands of a model's life: train, export, verify."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from export.bundle import open_bundle
+from export.runtime import Runtime
+from pipeline.errors import ConfigError
+from pipeline.terminal import JsonOption, err, out, progress_bar
+
+app = typer.Typer()
+
+
+@app.command(epilog="Example: heed train models/recipe.toml --data data --out runs/first")
+def train(
+    recipe: Annotated[Path, typer.Argument(help="TOML: data, networks, stages.")],
+    to: Annotated[Path, typer.Option("--out", help="Folder of the run. One that was cut off goes on.")],
+    data: Annotated[Path | None, typer.Option(help="Folder the recipe's labels files are relative to.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train the networks: encoders alone, alignment, fusion."""
+    learn = _training("train").learn
+    with progress_bar() as bar:
+        tasks: dict[str, Any] = {}
+
+        def progress(name: str, done: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = bar.add_task(name, total=total)
+            bar.update(tasks[name], completed=done, total=total)
+
+        report = learn(recipe, to, data, progress, lambda line: err.print(f"heed: {line}"), seed)
+    if as_json:
+        sys.stdout.write(json.dumps(report, indent=2) + "\n")
+        return
+    figures = ", ".join(f"{name} {auc:.3f}" for name, auc in report["validation_auc"].items())
+    out.print(f"validation AUC: {figures}\nnext: heed export {to} --out BUNDLE")
+
+
+@app.command(
+    epilog="Example: heed export runs/first --out bundle --probe clip.mkv --metrics fights=results/metrics.json"
+)
+def export(
+    run: Annotated[Path, typer.Argument(help="Folder that `heed train` wrote.")],
+    to: Annotated[Path, typer.Option("--out", help="Folder of the bundle.")],
+    probe: Annotated[
+        str | None, typer.Option(help="File whose windows prove the bundle; a drawn scene if left out.")
+    ] = None,
+    metrics: Annotated[
+        list[str] | None, typer.Option(help="NAME=metrics.json for the model card; may be repeated.")
+    ] = None,
+) -> None:
+    """Write a bundle of ONNX graphs from a training run."""
+    learning = _training("export")
+    figures = dict(_named_file(text) for text in metrics or [])
+    with learning.probe_source(probe) as source:
+        name = learning.export_run(run, to, source, figures)
+    out.print(f"{name} -> {to}\nnext: heed verify {to} --run {run}")
+
+
+@app.command(epilog="Example: heed verify bundle --run runs/first")
+def verify(
+    bundle: Annotated[Path | None, typer.Argument(help="Folder of the bundle; the shipped one if left out.")] = None,
+    run: Annotated[Path | None, typer.Option(help="Compare with this run's torch networks, computed now.")] = None,
+    probe: Annotated[str | None, typer.Option(help="With --run: file whose windows are compared.")] = None,
+    provider: Annotated[str, typer.Option(help="auto, cpu, cuda, tensorrt or openvino.")] = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Prove that a bundle judges here as its torch networks did."""
+    from export.parity import verify as compare
+
+    runtime = Runtime(open_bundle(bundle), provider)
+    expected = None
+    if run is not None:
+        learning = _training("verify --run")
+        with learning.probe_source(probe) as source:
+            expected = learning.torch_reference(run, runtime.bundle.folder, source)
+    parity = compare(runtime, expected)
+    if as_json:
+        report = {"provider": runtime.provider, "num_windows": parity.num_windows, "differences": parity.differences}
+        sys.stdout.write(json.dumps(report) + "\n")
+        return
+    against = "torch, computed now" if run is not None else "torch, as recorded in the bundle"
+    out.print(f"{runtime.bundle.name} on {runtime.provider} against {against}, {parity.num_windows} windows")
+    for name, difference in parity.differences.items():
+        what = "probability" if name == "anomaly" else "token"
+        out.print(f"  {name:8} {what:12} max difference {difference:.2e}")
+
+
+def _named_file(text: str) -> tuple[str, Path]:
+    name, mark, path = text.partition("=")
+    if not mark or not Path(path).is_file():
+        raise ConfigError(f"export: --metrics {text}: write NAME=FILE, an existing metrics.json")
+    return name, Path(path)
+
+
+def _training(command: str) -> Any:
+    """The training half, which the slim install does not have."""
+    try:
+        from pipeline import learn
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"{command}: {error.name}: not installed; pip install 'heed[train]'") from None
+    return learn
