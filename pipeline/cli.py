@@ -47,7 +47,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.add_typer(model_commands)
+app.registered_commands += model_commands.registered_commands
 
 
 def main() -> NoReturn:
