@@ -148,6 +148,8 @@ def _session(bundle: Bundle, name: str, provider: str, threads: int) -> ort.Infe
     options.log_severity_level = _FATAL_ONLY
     # Four sessions share the cores with the decoders: a thread without work must sleep.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if provider in {"cuda", "tensorrt"}:
+        ort.preload_dlls()  # CUDA and cuDNN out of the packages that heed[gpu] brings
     providers: list[Any] = [(PROVIDERS[provider], _OPTIONS.get(provider, {}))]
     path = bundle.folder / f"{name}.onnx"
     try:
