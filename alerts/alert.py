@@ -54,7 +54,8 @@ def _to_milliseconds(time: datetime) -> datetime:
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
-def _rfc3339(time: datetime) -> str:
+def rfc3339(time: datetime) -> str:
+    """The time as alerts write it: UTC, to the millisecond."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -62,7 +63,7 @@ Time = Annotated[
     AwareDatetime,
     BeforeValidator(_parsed_time),
     AfterValidator(_to_milliseconds),
-    PlainSerializer(_rfc3339, when_used="json"),
+    PlainSerializer(rfc3339, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time", "pattern": TIME_PATTERN}),
 ]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -195,7 +196,7 @@ def alert_id(source: str, started_at: datetime) -> str:
         source: Name of the source.
         started_at: When it began, with its time zone. Taken to the millisecond.
     """
-    return f"{source}-{_rfc3339(started_at).replace('-', '').replace(':', '')}"
+    return f"{source}-{rfc3339(started_at).replace('-', '').replace(':', '')}"
 
 
 def json_schema() -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from alerts.alert import Alert, Modalities, Modality, Model, alert_id
+from alerts.alert import Alert, Modalities, Modality, Model, alert_id, rfc3339
 from export.runtime import Runtime
 from pipeline.camera import Cameras, Ended, OnState
 from pipeline.config import Config
@@ -132,7 +132,7 @@ def present_state(scores: Scores, runtime: Runtime) -> dict[str, str | float]:
         "label": scores.label if scores.is_anomaly else "normal",
         "score": round(scores.anomaly, 4),
         "threshold": round(scores.threshold, 4),
-        "at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "at": rfc3339(at),
         "provider": runtime.provider,
         "latency_seconds": round(time.monotonic() - scores.closed_at, 4),
     }
