@@ -3,7 +3,6 @@
 import json
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +17,6 @@ from models.pool import Pool
 from models.recipe import Recipe
 from models.spec import MODALITIES, Spec
 from models.statistics import platt, roc_auc
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """How logits become probabilities, and from which one on a window is an anomaly."""
-
-    anomaly: tuple[float, float]
-    """Scale and bias of the fused logit."""
-    modalities: dict[str, tuple[float, float]]
-    """Scale and bias of each modality's own logit."""
-    threshold: float
-    """Of the calibrated anomaly probability."""
 
 
 def train(
@@ -146,14 +133,11 @@ def _report(network: Network, learned: dict[str, Pool], kept: dict[str, Pool], r
             own[name] = platt(logits, rows.labels[m] > 0)
             auc[name] = roc_auc((rows.labels[m] > 0).numpy(), logits.numpy())
     auc["composed"] = roc_auc(truth.numpy(), judged.anomaly.numpy())
-    calibration = Calibration((scale, bias), own, _threshold(probability[~truth].numpy(), recipe.false_alarm_share))
+    # `sigmoid(scale * logit + bias)` is a probability; from the threshold on, a window is an anomaly.
+    threshold = _threshold(probability[~truth].numpy(), recipe.false_alarm_share)
     return {
         "recipe": recipe.model_dump(mode="json", exclude={"data": {"__all__": {"labels"}}}),
-        "calibration": {
-            "anomaly": calibration.anomaly,
-            "modalities": calibration.modalities,
-            "threshold": calibration.threshold,
-        },
+        "calibration": {"anomaly": (scale, bias), "modalities": own, "threshold": threshold},
         "validation_auc": {name: round(value, 4) for name, value in auc.items()},
         "windows": {
             part: {name: _counts(pool) for name, pool in pools.items()}

@@ -35,7 +35,7 @@ class Reading:
         self.failed, self.ended = {}, []
         self._header_seconds: dict[Path, float] = {}
         self._read_seconds: dict[Path, float] = {}
-        self._spec, self._num_files = spec, len(paths)
+        self._spec = spec
         self._waiting = deque((path, self._read(path)) for path in paths)
         self._open = deque[tuple[Path, Iterator[Window]]]()
         self._num_open = num_open
