@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from export.bundle import open_bundle
 from export.runtime import Runtime
@@ -18,10 +18,18 @@ from pipeline.errors import HeedError, SourceError
 from pipeline.figures import BASELINES, figures
 from pipeline.labels import read_labels, rows_by_path
 from pipeline.offline import Progress, score_files
-from pipeline.scored import ScoredFile, row_windows
+from pipeline.scored import ScoredFile, ScoredWindow, row_windows
 
 Warn = Callable[[str], None]
 """Told in one line what went wrong without stopping the rest."""
+
+WINDOW_COLUMNS: Final = (
+    *("path", "index", "start_seconds", "end_seconds", "score", "threshold", "label", "carrier"),
+    *MODALITIES,
+    *(f"{name}_contribution" for name in MODALITIES),
+    *BASELINES,
+)
+"""Columns of `windows.csv`."""
 
 
 class OutputError(HeedError, OSError):
@@ -104,16 +112,27 @@ def _speed(files: Sequence[ScoredFile], seconds: float) -> dict[str, float | Non
 
 def _windows_csv(files: Sequence[ScoredFile], labels: Path) -> str:
     """Every window and its scores, for who wants to compute something else."""
-    names = (*MODALITIES, *BASELINES)
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("path", "index", "start_seconds", "end_seconds", "score", *names))
+    writer = csv.DictWriter(text, WINDOW_COLUMNS, lineterminator="\n")
+    writer.writeheader()
     for file in files:
         path = _name(file.path, labels)
-        for window in file.windows:
-            times = (window.index, window.start_seconds, window.end_seconds)
-            writer.writerow((path, *times, window.score, *(window.others.get(name) for name in names)))
+        writer.writerows({"path": path, **_window_record(window)} for window in file.windows)
     return text.getvalue()
+
+
+def _window_record(window: ScoredWindow) -> dict[str, object]:
+    return {
+        "index": window.index,
+        "start_seconds": window.start_seconds,
+        "end_seconds": window.end_seconds,
+        "score": window.score,
+        "threshold": window.threshold,
+        "label": window.label,
+        "carrier": window.carrier,
+        **window.others,
+        **{f"{name}_contribution": value for name, value in window.contributions.items()},
+    }
 
 
 def _name(path: Path, labels: Path) -> str:

@@ -127,7 +127,16 @@ def _scored(window: Window, scores: Scores) -> ScoredWindow:
     others = {name: modality.score for name, modality in scores.modalities.items()}
     others["frame_difference"] = None if window.frames is None else frame_difference(window.frames)
     others["loudness"] = None if window.samples is None else loudness(window.samples)
-    return ScoredWindow(window.index, window.start_seconds, window.end_seconds, scores.anomaly, others)
+    return ScoredWindow(
+        index=window.index,
+        start_seconds=window.start_seconds,
+        end_seconds=window.end_seconds,
+        score=scores.anomaly,
+        threshold=scores.threshold,
+        label=scores.label,
+        others=others,
+        contributions={name: modality.contribution for name, modality in scores.modalities.items()},
+    )
 
 
 def _found(told: Iterable[Event]) -> tuple[FoundEvent, ...]:

@@ -23,8 +23,20 @@ class ScoredWindow:
     """On the file's clock; may lie past the file's end."""
     score: float
     """Probability of an anomaly."""
+    threshold: float
+    """From which on it counts as an anomaly."""
+    label: str
+    """The likeliest kind of anomaly, if it is one."""
     others: dict[str, float | None]
     """Each modality's own score and the baselines, by name; None where there is nothing to see, hear or read."""
+    contributions: dict[str, float | None]
+    """How much the calibrated logit falls without each modality; None where that is not present."""
+
+    @property
+    def carrier(self) -> str | None:
+        """The modality with the largest contribution; None where there is nothing to see, hear or read."""
+        present = {name: value for name, value in self.contributions.items() if value is not None}
+        return max(present, key=lambda name: present[name], default=None)
 
 
 @dataclass(frozen=True, slots=True)

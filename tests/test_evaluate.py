@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from models.spec import MODALITIES
+from models.spec import MODALITIES, Spec
 from pipeline.config import Config
 from pipeline.errors import LabelsError, SourceError
 from pipeline.evaluate import OutputError, evaluate
@@ -87,6 +87,16 @@ def test_every_window_of_every_file_is_scored_once_and_in_order(clips: Path, tin
     assert [int(w["index"]) for w in windows if w["path"] == "seen.mp4"] == [0, 1, 2, 3]
     assert [int(w["index"]) for w in windows if w["path"] == "still.mp4"] == [0, 1, 2]
     assert all(float(w["start_seconds"]) == int(w["index"]) for w in windows)
+
+
+def test_every_window_tells_its_kind_and_what_carried_it(clips: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+    rows = "seen.mp4,,,fight,a\nheard.flac,,,normal,c\n"
+    metrics = evaluate(labelled(clips, "carried", rows), tiny_bundle, Config(), tmp_path)
+    windows = read_windows(tmp_path)
+    assert [w["carrier"] for w in windows] == ["video"] * 4 + ["audio"] * 2
+    assert {float(w["threshold"]) for w in windows} == {metrics["clip"]["threshold"]}
+    assert {w["label"] for w in windows} <= set(Spec().labels)
+    assert all(bool(w[name]) == bool(w[f"{name}_contribution"]) for w in windows for name in MODALITIES)
 
 
 def test_files_at_work_together_score_as_files_alone(clips: Path, tiny_bundle: Path, tmp_path: Path) -> None:

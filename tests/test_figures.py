@@ -1,6 +1,7 @@
 """The figures of `metrics.json` on small cases worked by hand."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from models.spec import MODALITIES
 from pipeline.figures import figures
 from pipeline.labels import Row
 from pipeline.scored import FoundEvent, ScoredFile, ScoredWindow, row_windows
@@ -20,7 +22,16 @@ def row(start: float | None, end: float | None, label: str, group: str | None = 
 
 
 def window(index: int, score: float, **others: float) -> ScoredWindow:
-    return ScoredWindow(index, float(index), index + 2.0, score, {**NOTHING, **others})
+    return ScoredWindow(
+        index=index,
+        start_seconds=float(index),
+        end_seconds=index + 2.0,
+        score=score,
+        threshold=0.5,
+        label="fight",
+        others={**NOTHING, **others},
+        contributions={name: None if others.get(name) is None else 0.0 for name in MODALITIES},
+    )
 
 
 def scored(
@@ -53,6 +64,13 @@ def test_a_row_without_a_centre_owns_the_window_that_overlaps_it_most() -> None:
     assert [w.index for w in row_windows(row(4.2, 4.9, "fight"), windows)] == [3]
     assert row_windows(row(5.5, 6, "fight"), windows) == []
     assert row_windows(row(0, 1, "fight"), []) == []
+
+
+def test_the_modality_that_contributes_most_carries_a_window() -> None:
+    heard = replace(window(0, 0.9), contributions={"video": -0.5, "audio": 2.0, "text": None})
+    assert heard.carrier == "audio"
+    assert replace(heard, contributions={"video": -0.5, "audio": -2.0, "text": None}).carrier == "video"
+    assert replace(heard, contributions=dict.fromkeys(MODALITIES)).carrier is None
 
 
 def test_a_clip_scores_as_its_highest_window() -> None:
