@@ -20,6 +20,7 @@ from pipeline.errors import (
     SourceTimeoutError,
     SourceUnauthorisedError,
 )
+from pipeline.pictures import find_series
 from pipeline.redact import redact_url
 
 _LIVE_SCHEMES: Final = frozenset({"rtsp", "rtsps", "rtmp", "rtmps", "rtp", "srt", "udp", "tcp"})
@@ -70,15 +71,19 @@ def is_always_live(url: str) -> bool:
 
 
 def open_container(url: str, live: LiveConfig) -> InputContainer:
-    """Opens a file, a stream or a device.
+    """Opens a file, a folder of numbered pictures, a stream or a device.
 
     Raises:
         SourceError: it cannot be opened.
     """
     path = file_path(url)
     if path is not None:
-        _check_file(path)
+        series = find_series(path)
+        if series is None:
+            _check_file(path)
         with translated(url):  # absolute, so that FFmpeg takes no part of the name for a protocol
+            if series is not None:
+                return av.open(series.pattern, format="image2", options=series.options)
             return av.open(str(path.absolute()), metadata_errors="replace")
     options = _RTSP_OPTIONS if url.lower().startswith(("rtsp://", "rtsps://")) else {}
     timeout = (live.open_timeout_seconds, live.read_timeout_seconds)
@@ -115,8 +120,6 @@ def _check_file(path: Path) -> None:
     """What FFmpeg would only call invalid data."""
     if not path.exists():
         raise SourceNotFoundError(f"source: {path}: no such file; check the path")
-    if path.is_dir():
-        raise SourceFormatError(f"source: {path}: a folder; name a file in it")
     if path.is_file() and path.stat().st_size == 0:
         raise SourceFormatError(f"source: {path}: the file is empty; record or copy it again")
     if not os.access(path, os.R_OK):

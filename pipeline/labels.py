@@ -9,6 +9,7 @@ from typing import Final
 
 from models.spec import NORMAL
 from pipeline.errors import LabelsError
+from pipeline.pictures import has_pictures
 
 COLUMNS: Final = ("path", "start_seconds", "end_seconds", "label")
 """Columns every labels file has; `group` is optional and others are passed over."""
@@ -22,7 +23,7 @@ class Row:
     """A labelled stretch of a file."""
 
     path: Path
-    """The file, resolved against the folder of the labels file."""
+    """The file, or the folder of its pictures, resolved against the folder of the labels file."""
     start_seconds: float | None
     """None: from the start of the file."""
     end_seconds: float | None
@@ -158,7 +159,7 @@ def _check_files(path: Path, numbered: Iterable[tuple[Row, int]]) -> None:
 
 def _is_file(path: Path) -> bool:
     try:
-        return path.is_file()
+        return path.is_file() or has_pictures(path)
     except OSError:  # a name too long, a folder that may not be entered
         return False
 

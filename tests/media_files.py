@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import av
+import cv2
 import numpy as np
 from av.container import OutputContainer
 from av.packet import Packet
@@ -57,6 +58,22 @@ def write_media(
             tracks.append(_subtitles(text, cues, first_seconds))
         _mux(container, tracks)
     return path
+
+
+def write_pictures(
+    folder: Path,
+    count: int,
+    *,
+    suffix: str = ".tif",
+    name: str = "{:03d}",
+    first: int = 1,
+    size: tuple[int, int] = (96, 64),
+) -> Path:
+    """Writes numbered pictures into a folder that is there; their brightness counts from 0."""
+    for number in range(count):
+        picture = np.full((size[1], size[0], 3), level(number), np.uint8)
+        cv2.imwrite(str(folder / (name.format(first + number) + suffix)), picture)
+    return folder
 
 
 def level(number: int) -> int:

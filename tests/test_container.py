@@ -62,7 +62,7 @@ def without_words(path: Path) -> Path:
     ("make", "name", "error", "message"),
     [
         (Path, "a.mp4", SourceNotFoundError, "no such file; check the path"),
-        (folder, "a.mp4", SourceFormatError, "a folder; name a file in it"),
+        (folder, "a.mp4", SourceFormatError, "no numbered pictures there; name a file, or a folder of 001.tif …"),
         (empty, "a.mp4", SourceFormatError, "the file is empty; record or copy it again"),
         (
             text,
