@@ -2,8 +2,10 @@
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import combinations
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,11 @@ from numpy.typing import NDArray
 from export.runtime import Runtime
 from models.spec import MODALITIES
 from pipeline.window import Window
+
+CONDITIONS: Final = {
+    "_".join(subset): subset for size in range(1, 1 + len(MODALITIES)) for subset in combinations(MODALITIES, size)
+}
+"""All that a source may have, by name: `video`, …, `video_audio`, …, `video_audio_text`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,8 @@ class Scores:
     modalities: Mapping[str, ModalityScore]
     text: str | None
     """The words read."""
+    conditions: Mapping[str, float] = field(default_factory=dict)
+    """Calibrated probability if the source had certain modalities only, by the names the scorer was given."""
 
     @property
     def is_anomaly(self) -> bool:
@@ -75,26 +84,34 @@ class _Remembered:
 class Scorer:
     """Runs a bundle over windows and remembers the last K of each source."""
 
-    def __init__(self, runtime: Runtime, thresholds: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        thresholds: Mapping[str, float] | None = None,
+        conditions: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
         """Begins with no memory.
 
         Args:
             runtime: the model.
             thresholds: of sources that do not use the bundle's.
+            conditions: modalities by the condition's name. Each window is judged with those alone, too, for which only
+                fusion runs again: to measure, not to watch.
         """
         self._runtime = runtime
         self._thresholds = dict(thresholds or {})
+        self._conditions = dict(conditions or {})
+        leave_one_out = [[name for name in MODALITIES if name != left_out] for left_out in MODALITIES]
+        kept = [MODALITIES, *leave_one_out, *self._conditions.values()]
+        self._masks = np.array([[name in names for name in MODALITIES] for names in kept])  # (P, M)
         self._memory: dict[str, deque[_Remembered]] = {}
 
     def score(self, windows: Sequence[Window]) -> list[Scores]:
         """Scores windows of any sources; those of one source come in order."""
         tokens, present = self._encode(windows)
         past, there = zip(*map(self._remember, windows, tokens, present), strict=True)
-        logits, contributions, classes, own = self._fuse(np.stack(past), np.stack(there))
-        return [
-            self._scores(window, present[i], logits[i], contributions[i], classes[i], own[i])
-            for i, window in enumerate(windows)
-        ]
+        logits, classes, own = self._fuse(np.stack(past), np.stack(there))
+        return list(map(self._scores, windows, present, logits, classes, own))
 
     def forget(self, source: str) -> None:
         """Drops a source's memory."""
@@ -136,36 +153,32 @@ class Scorer:
 
     def _fuse(
         self, tokens: NDArray[np.float32], present: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Fusion with everything, then without each modality, in one batch.
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Fusion under each of the P masks, in one batch.
 
         Returns:
-            Calibrated logits (B,), contributions (B, M), class probabilities (B, C), own probabilities (B, M).
+            Calibrated logits (B, P), class probabilities (B, C), own probabilities (B, M).
         """
-        batch, num_modalities = len(tokens), len(MODALITIES)
-        without = np.repeat(present[None], 1 + num_modalities, axis=0)  # (1 + M, B, K, M)
-        for m in range(num_modalities):
-            without[1 + m, :, :, m] = False
-        judged = self._runtime.fusion(
-            np.tile(tokens, (1 + num_modalities, 1, 1, 1)), without.reshape(-1, *present.shape[1:])
-        )
+        batch, passes = len(tokens), len(self._masks)
+        kept = present & self._masks[:, None, None]  # (P, B, K, M)
+        judged = self._runtime.fusion(np.tile(tokens, (passes, 1, 1, 1)), kept.reshape(-1, *present.shape[1:]))
         calibration = self._runtime.bundle.manifest.calibration
         scale, bias = calibration.anomaly
-        logits = (scale * judged.anomaly.astype(np.float64) + bias).reshape(1 + num_modalities, batch)
+        logits = (scale * judged.anomaly.astype(np.float64) + bias).reshape(passes, batch).T
         lines = np.array([calibration.modalities[name] for name in MODALITIES])
         own = _sigmoid(lines[:, 0] * judged.modalities[:batch] + lines[:, 1])
-        return logits[0], (logits[0] - logits[1:]).T, _softmax(judged.classes[:batch].astype(np.float64)), own
+        return logits, _softmax(judged.classes[:batch].astype(np.float64)), own
 
     def _scores(
         self,
         window: Window,
         present: NDArray[np.bool_],
-        logit: float,
-        contributions: NDArray[np.float64],
+        logits: NDArray[np.float64],
         classes: NDArray[np.float64],
         own: NDArray[np.float64],
     ) -> Scores:
-        bundle = self._runtime.bundle
+        bundle, conditions_from = self._runtime.bundle, 1 + len(MODALITIES)
+        contributions = logits[0] - logits[1:conditions_from]
         modalities = {
             name: ModalityScore(True, float(own[m]), float(contributions[m])) if present[m] else _ABSENT
             for m, name in enumerate(MODALITIES)
@@ -178,11 +191,12 @@ class Scorer:
             end_seconds=window.end_seconds,
             origin=window.origin,
             closed_at=window.closed_at,
-            anomaly=float(_sigmoid(np.float64(logit))),
+            anomaly=float(_sigmoid(logits[0])),
             threshold=self._thresholds.get(window.source, bundle.manifest.threshold),
             classes=dict(zip(bundle.spec.labels, map(float, classes), strict=True)),
             modalities=modalities,
             text=window.text,
+            conditions=dict(zip(self._conditions, map(float, _sigmoid(logits[conditions_from:])), strict=True)),
         )
 
 

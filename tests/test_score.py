@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from export.bundle import open_bundle
 from export.runtime import Runtime
 from models.spec import MODALITIES
-from pipeline.score import Scorer, Scores
+from pipeline.score import CONDITIONS, Scorer, Scores
 from pipeline.window import Window
 
 ORIGIN = datetime(2026, 11, 22, tzinfo=UTC)
@@ -141,6 +141,24 @@ def test_a_contribution_is_how_much_the_logit_falls_without_the_modality(runtime
         assert own.present == (name in has)
         assert own.contribution == (pytest.approx(falls[name], abs=1e-4) if name in has else None)
         assert (own.score is not None) == (name in has)
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_a_condition_is_judged_as_a_source_that_has_those_modalities_only(runtime: Runtime, name: str) -> None:
+    scorer = Scorer(runtime, conditions=CONDITIONS)
+    everything = [scorer.score([window("a", index)])[0] for index in range(2)]
+    expected = score_singly(runtime, [window("a", index, has=CONDITIONS[name]) for index in range(2)])
+    for found, alone in zip(everything, expected, strict=True):
+        assert found.conditions[name] == pytest.approx(alone.anomaly, abs=1e-5)
+
+
+def test_conditions_leave_all_else_as_it_is_and_are_judged_only_when_asked_for(runtime: Runtime) -> None:
+    windows = [window("a", 0), window("b", 0, has=["audio"])]
+    plain = Scorer(runtime).score(windows)
+    asked = Scorer(runtime, conditions={"deaf": ["video", "text"]}).score(windows)
+    assert_same(asked, plain)
+    assert [each.conditions for each in plain] == [{}, {}]
+    assert [list(each.conditions) for each in asked] == [["deaf"], ["deaf"]]
 
 
 def test_the_score_of_a_modality_alone_does_not_change_with_the_others(runtime: Runtime) -> None:
