@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from models.spec import NORMAL
+from models.spec import MODALITIES, NORMAL
 from pipeline.errors import LabelsError
 from pipeline.pictures import has_pictures
 
 COLUMNS: Final = ("path", "start_seconds", "end_seconds", "label")
-"""Columns every labels file has; `group` is optional and others are passed over."""
+"""Columns every labels file has; `group` and `modality` are optional and others are passed over."""
 
 Interval = tuple[float, float]
 """Start and end in seconds, half-open."""
@@ -32,6 +32,8 @@ class Row:
     """`normal` or a kind of anomaly."""
     group: str | None
     """The recording it came from; a split never cuts through one."""
+    modality: str | None = None
+    """The sense that shows the anomaly, several joined with `+`; None: nobody says."""
 
     @property
     def is_normal(self) -> bool:
@@ -127,7 +129,18 @@ def _row(path: Path, line: int, record: dict[str | None, str | None]) -> Row:
     if end is not None and end <= (start or 0):
         problem = f"end_seconds {end:g} is not after start_seconds {start or 0:g}"
         raise LabelsError(f"labels: {path}: line {line}: {problem}; swap or mend them")
-    return Row(path.parent / fields["path"], start, end, fields["label"], fields.get("group") or None)
+    modality = _modality(path, line, fields.get("modality", ""))
+    return Row(path.parent / fields["path"], start, end, fields["label"], fields.get("group") or None, modality)
+
+
+def _modality(path: Path, line: int, text: str) -> str | None:
+    if not text:
+        return None
+    named = [name.strip() for name in text.split("+")]
+    if unknown := [name for name in named if name not in MODALITIES]:
+        known = ", ".join(MODALITIES)
+        raise LabelsError(f"labels: {path}: line {line}: modality {unknown[0]!r} is none of {known}; mend or empty it")
+    return "+".join(name for name in MODALITIES if name in named)
 
 
 def _seconds(path: Path, line: int, name: str, text: str) -> float | None:

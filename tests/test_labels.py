@@ -41,6 +41,15 @@ def test_a_spreadsheets_byte_order_mark_is_no_matter(tmp_path: Path) -> None:
     assert len(read_labels(written(tmp_path, "\ufeff" + HEADER + "a.mp4,,,fight,\n"))) == 1
 
 
+def test_the_senses_that_show_an_anomaly_may_be_named(tmp_path: Path) -> None:
+    text = "path,start_seconds,end_seconds,label,modality\na.mp4,0,2,fight,video\na.mp4,3,4,fire, text + audio\n"
+    text += "a.mp4,5,6,normal,\n"
+    assert [row.modality for row in read_labels(written(tmp_path, text))] == ["video", "audio+text", None]
+    unknown = written(tmp_path, text + "a.mp4,7,8,fight,video+smell\n")
+    with pytest.raises(LabelsError, match="line 5: modality 'smell' is none of video, audio, text; mend or empty it"):
+        read_labels(unknown)
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
