@@ -22,6 +22,7 @@ from export.bundle import open_bundle
 from export.errors import ExportError
 from export.runtime import Runtime
 from models.errors import ModelsError
+from pipeline.annotations.read import Format
 from pipeline.config import Config, read_config
 from pipeline.errors import ConfigError, HeedError
 from pipeline.live import SourceState
@@ -160,7 +161,19 @@ def subscribe(
 
 @app.command(epilog="Example: heed evaluate clips/test.csv --out results")
 def evaluate(
-    labels: Annotated[Path, typer.Argument(help="CSV: path,start_seconds,end_seconds,label,group.")],
+    labels: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV: path,start_seconds,end_seconds,label,group; or annotations of XD-Violence, UCF-Crime or UCSD "
+            "Ped2; or a folder with normal/, anomaly/ or others named by label."
+        ),
+    ],
+    kind: Annotated[
+        Format, typer.Option("--format", help="Form of the labels; auto tells it by what is in them.")
+    ] = Format.AUTO,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail on a file that is missing or cannot be read, instead of skipping it.")
+    ] = False,
     to: Annotated[Path | None, typer.Option("--out", help="Folder for metrics.json and windows.csv.")] = None,
     config: ConfigOption = None,
     bundle: BundleOption = None,
@@ -182,6 +195,8 @@ def evaluate(
             bundle,
             settings,
             to,
+            kind=kind,
+            strict=strict,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
             warn=lambda line: err.print(f"heed: {line}"),
         )

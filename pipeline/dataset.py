@@ -15,8 +15,9 @@ from export.runtime import tokenize
 from models.pool import Pool
 from models.recipe import Data, Recipe
 from models.spec import MODALITIES, NORMAL, Spec
+from pipeline.annotations.read import read_annotations
 from pipeline.errors import LabelsError, SourceError
-from pipeline.labels import Row, read_labels, rows_by_path
+from pipeline.labels import Row, rows_by_path
 from pipeline.media import open_media
 from pipeline.scored import row_windows
 from pipeline.window import Window, windows
@@ -56,7 +57,7 @@ def pools(
     """
     gathered = {name: _Gathered() for name in MODALITIES}
     for data in recipe.data:
-        files = rows_by_path(read_labels(data.labels))
+        files = rows_by_path(read_annotations(data.labels, warn=on_skip))
         found = {row.label for rows in files.values() for row in rows}
         for label in sorted(found - {NORMAL, *spec.labels}):
             on_skip(f"labels: {data.labels}: label {label} is not in the recipe's labels; its rows are left out")

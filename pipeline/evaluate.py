@@ -13,10 +13,11 @@ from typing import Any, Final
 from export.bundle import open_bundle
 from export.runtime import Runtime
 from models.spec import MODALITIES
+from pipeline.annotations.read import Format, read_annotations
 from pipeline.config import Config, EngineConfig
 from pipeline.errors import HeedError, SourceError
 from pipeline.figures import BASELINES, figures
-from pipeline.labels import read_labels, rows_by_path
+from pipeline.labels import rows_by_path
 from pipeline.offline import Progress, score_files
 from pipeline.scored import ScoredFile, ScoredWindow, row_windows
 
@@ -42,32 +43,36 @@ def evaluate(
     config: Config,
     out: Path | None = None,
     *,
+    kind: Format = Format.AUTO,
+    strict: bool = False,
     progress: Progress = lambda _done, _all: None,
     warn: Warn = lambda _line: None,
 ) -> dict[str, Any]:
-    """Scores every file of a labels file once and computes what `metrics.json` holds.
+    """Scores every labelled file once and computes what `metrics.json` holds.
 
     Args:
-        labels: the labels file.
+        labels: a labels file, the annotations of a data set, or a folder of folders named by label.
         bundle: folder of the model; none means the configuration's.
         config: `engine` and `event` are used.
         out: folder for `metrics.json` and `windows.csv`; none writes nothing.
+        kind: form of the labels; `auto` tells it by what is in them.
+        strict: whether a file that is not there or cannot be read is an error.
         progress: called after every batch.
-        warn: called for every file that cannot be read and every row without a window.
+        warn: called for files that are not there, every file that cannot be read and every row without a window.
 
     Raises:
-        LabelsError: the labels file is wrong.
-        SourceError: not one file can be read.
+        LabelsError: the labels are wrong.
+        SourceError: not one file can be read, or `strict` and one cannot.
         BundleError: the bundle is wrong.
         ProviderError: the configured provider cannot be used.
         OutputError: `out` cannot be written.
     """
-    rows = rows_by_path(read_labels(labels))
+    rows = rows_by_path(read_annotations(labels, kind, strict=strict, warn=warn))
     if out is not None:
         _make_folder(out)
     runtime = _open(bundle, config.engine)
     began = time.perf_counter()
-    files, unread = score_files(rows, runtime, config, progress)
+    files, unread = score_files(rows, runtime, config, progress, strict=strict)
     speed = _speed(files, time.perf_counter() - began)
     failed = [*unread.items(), *((file.path, error) for file in files for error in _rows_without_window(file))]
     for _, error in failed:
@@ -136,8 +141,9 @@ def _window_record(window: ScoredWindow) -> dict[str, object]:
 
 
 def _name(path: Path, labels: Path) -> str:
-    """The path as the labels file has it."""
-    return str(path.relative_to(labels.parent)) if path.is_relative_to(labels.parent) else str(path)
+    """The path as the labels have it."""
+    folder = labels if labels.is_dir() else labels.parent
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
 
 
 def _make_folder(out: Path) -> None:

@@ -31,7 +31,7 @@ class Reading:
     ended: list[Path]
     """Files read to their end, in the order they ended."""
 
-    def __init__(self, paths: Sequence[Path], spec: Spec, num_open: int) -> None:
+    def __init__(self, paths: Sequence[Path], spec: Spec, num_open: int, strict: bool = False) -> None:
         self.failed, self.ended = {}, []
         self._header_seconds: dict[Path, float] = {}
         self._read_seconds: dict[Path, float] = {}
@@ -39,9 +39,14 @@ class Reading:
         self._waiting = deque((path, self._read(path)) for path in paths)
         self._open = deque[tuple[Path, Iterator[Window]]]()
         self._num_open = num_open
+        self._strict = strict
 
     def windows(self) -> Iterator[Window]:
-        """The windows of all files; a window's source is its file's path."""
+        """The windows of all files; a window's source is its file's path.
+
+        Raises:
+            SourceError: `strict`, and a file cannot be read.
+        """
         while self._waiting or self._open:
             while self._waiting and len(self._open) < self._num_open:
                 self._open.append(self._waiting.popleft())
@@ -51,7 +56,7 @@ class Reading:
             except StopIteration:
                 self._end(path)
             except SourceError as error:
-                self.failed[path] = str(error)
+                self._fail(path, error)
             else:
                 self._open.append((path, reader))
                 yield window
@@ -80,11 +85,16 @@ class Reading:
         if path in self._read_seconds:
             self.ended.append(path)
         else:
-            self.failed[path] = f"source: {path}: nothing to see, hear or read; leave the file out"
+            self._fail(path, SourceError(f"source: {path}: nothing to see, hear or read; leave the file out"))
+
+    def _fail(self, path: Path, error: SourceError) -> None:
+        if self._strict:
+            raise error
+        self.failed[path] = str(error)
 
 
 def score_files(
-    rows: dict[Path, list[Row]], runtime: Runtime, config: Config, progress: Progress
+    rows: dict[Path, list[Row]], runtime: Runtime, config: Config, progress: Progress, *, strict: bool = False
 ) -> tuple[list[ScoredFile], dict[Path, str]]:
     """Scores every file once.
 
@@ -93,11 +103,15 @@ def score_files(
         runtime: the model.
         config: `engine.max_batch` windows are scored at once; `event` says when they become one.
         progress: called after every batch.
+        strict: whether a file that cannot be read is an error; else it is passed over.
 
     Returns:
         The files that could be read, in the order of `rows`, and why the others could not.
+
+    Raises:
+        SourceError: `strict`, and a file cannot be read.
     """
-    reading = Reading(list(rows), runtime.spec, config.engine.max_batch)
+    reading = Reading(list(rows), runtime.spec, config.engine.max_batch, strict)
     scorer = Scorer(runtime)
     kept: dict[Path, list[tuple[ScoredWindow, Scores]]] = {path: [] for path in rows}
     stream, num_forgotten = reading.windows(), 0
