@@ -11,7 +11,7 @@ from models.augment import augment_frames, augment_samples, drop_words
 from models.fit import Stage
 from models.network import Network
 from models.pool import Pool
-from models.recipe import AudioPlan, Recipe, TextPlan, VideoPlan
+from models.recipe import EncoderPlan, Recipe
 from models.spec import MODALITIES
 from models.statistics import roc_auc
 
@@ -22,11 +22,7 @@ _EVALUATION_BATCH = 32
 
 def stages(network: Network, train: dict[str, Pool], validation: dict[str, Pool], recipe: Recipe) -> list[Stage]:
     """A stage for every encoder that has both normal and anomalous windows to learn from."""
-    plans: dict[str, VideoPlan | AudioPlan | TextPlan] = {
-        "video": recipe.video,
-        "audio": recipe.audio,
-        "text": recipe.text,
-    }
+    plans: dict[str, EncoderPlan] = {"video": recipe.video, "audio": recipe.audio, "text": recipe.text}
     return [
         _stage(network, MODALITIES.index(name), train[name], validation[name], plans[name], recipe)
         for name in MODALITIES
@@ -87,9 +83,7 @@ def judgement_loss(anomaly: Tensor, classes: Tensor, labels: Tensor) -> Tensor:
     return loss + 0.5 * kinds / (labels > 0).sum().clamp(min=1)
 
 
-def _stage(
-    network: Network, index: int, train: Pool, validation: Pool, plan: VideoPlan | AudioPlan | TextPlan, recipe: Recipe
-) -> Stage:
+def _stage(network: Network, index: int, train: Pool, validation: Pool, plan: EncoderPlan, recipe: Recipe) -> Stage:
     name = MODALITIES[index]
     encoder, head = getattr(network, name), network.fusion.heads[index]
     # Half normal, half anomalous; among the anomalous, a label counts with the root of how often it occurs.
@@ -108,14 +102,13 @@ def _stage(
 
     return Stage(
         name=name,
-        modules={encoder.backbone: plan.rate, encoder.projection: plan.head_rate, head: plan.head_rate}
-        if isinstance(plan, TextPlan)
-        else {encoder: plan.rate, head: plan.rate},
+        modules={encoder.projection: plan.head_rate, head: plan.head_rate, encoder: plan.rate},
+        plan=plan,
         epochs=plan.epochs,
-        steps=max(1, plan.draws // plan.batch),
-        decay=plan.decay,
+        draws=plan.draws,
         loss=loss,
         score=_validation_auc(network, name, head, validation),
+        frozen={encoder: plan.freeze_epochs},
     )
 
 

@@ -19,3 +19,7 @@ class WeightsError(ModelsError, FileNotFoundError):
 
 class TrainingError(ModelsError, ArithmeticError):
     """Training went astray."""
+
+
+class StorageError(ModelsError, OSError):
+    """A run's files cannot be written."""

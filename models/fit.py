@@ -1,9 +1,9 @@
 """One stage of training: a loop that can be cut off anywhere and goes on where it was."""
 
-import csv
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,11 @@ from torch import Generator, Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
+from models.average import Average
 from models.errors import TrainingError
-from models.network import Network
+from models.recipe import Plan
+from models.record import Epoch, write_history
+from models.storage import save_whole
 
 Progress = Callable[[str, int, int], None]
 """Told the stage, the steps done and the steps in all."""
@@ -25,109 +28,209 @@ class Stage:
 
     name: str
     modules: dict[nn.Module, float]
-    """What learns, each with the highest learning rate of its one-cycle schedule; all else stays as it is."""
+    """What learns, each with the highest learning rate of its one-cycle schedule; all else stays as it is. Parameters
+    of a module within another have the rate of the one that is named first."""
+    plan: Plan
+    """How."""
     epochs: int
-    steps: int
-    """Batches in an epoch."""
-    decay: float
-    """Weight decay."""
+    """Of the schedule."""
+    draws: int
+    """Windows or sequences in an epoch."""
     loss: Callable[[Generator], Tensor]
     """Draws a batch and gives its loss."""
     score: Callable[[], float]
     """Of the validation windows; higher is better."""
+    frozen: dict[nn.Module, int] = field(default_factory=dict)
+    """For how many epochs, at first, a module stays as it is, apart from what is named before it in `modules`."""
+
+    @property
+    def steps(self) -> int:
+        """In an epoch."""
+        return max(1, self.draws // (self.plan.batch * self.plan.accumulate))
+
+
+class Fitting:
+    """A stage under way: all that a checkpoint must hold for it to go on as if nothing had been."""
+
+    def __init__(self, stage: Stage, seed: int) -> None:
+        self.stage, self.seed = stage, seed
+        self._parts = _parameters(stage.modules)
+        rates = list(stage.modules.values())
+        groups = [{"params": part, "lr": rate} for part, rate in zip(self._parts.values(), rates, strict=True)]
+        self._optimizer = AdamW(groups, weight_decay=stage.plan.decay)
+        self._schedule = OneCycleLR(self._optimizer, rates, total_steps=stage.epochs * stage.steps, pct_start=0.2)
+        self._average = Average(stage.modules, stage.plan.average)
+        self._best, self._best_values, self._waited = -math.inf, self._average.values, 0
+        self.epoch = 0
+        torch.manual_seed(seed)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all epochs are done, or too many came without getting better."""
+        patience = self.stage.plan.patience
+        return self.epoch == self.stage.epochs or 0 < patience <= self._waited
+
+    @property
+    def rates(self) -> list[float]:
+        """The learning rates now, in the order of the stage's modules."""
+        return [group["lr"] for group in self._optimizer.param_groups]
+
+    def train(self, progress: Progress) -> float:
+        """Trains for an epoch; gives its mean loss.
+
+        Raises:
+            TrainingError: the loss or its gradient is no number.
+        """
+        stage, losses = self.stage, 0.0
+        self._begin_epoch()
+        generator = Generator().manual_seed(self.seed * 100_003 + self.epoch)
+        for step in range(stage.steps):
+            losses += self._step(generator)
+            self._average.update()
+            progress(stage.name, self.epoch * stage.steps + step + 1, stage.epochs * stage.steps)
+        self.epoch += 1
+        return losses / stage.steps
+
+    def judge(self) -> float:
+        """The validation score of the averaged weights."""
+        with self._average.applied():
+            score = self.stage.score()
+        self._waited = 0 if score > self._best else self._waited + 1
+        if score >= self._best:
+            self._best = score
+            if self.stage.plan.keep == "best":
+                self._best_values = [value.clone() for value in self._average.values]
+        return score
+
+    def finish(self) -> None:
+        """Gives the modules the weights that stay."""
+        self._average.put(self._best_values if self.stage.plan.keep == "best" else self._average.values)
+        for parameter in self._learning():
+            parameter.requires_grad_(True)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What `load_state_dict` takes."""
+        return {
+            "epoch": self.epoch,
+            "optimizer": self._optimizer.state_dict(),
+            "schedule": self._schedule.state_dict(),
+            "average": self._average.state_dict(),
+            "best": self._best,
+            "best_values": self._best_values if self.stage.plan.keep == "best" else [],
+            "waited": self._waited,
+            "random": torch.get_rng_state(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on where another process was."""
+        self.epoch, self._best, self._waited = state["epoch"], state["best"], state["waited"]
+        self._best_values = state["best_values"]
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._schedule.load_state_dict(state["schedule"])
+        self._average.load_state_dict(state["average"])
+        torch.set_rng_state(state["random"])
+
+    def _begin_epoch(self) -> None:
+        for module, parameters in reversed(self._parts.items()):
+            learns = self.epoch >= self.stage.frozen.get(module, 0)
+            module.train(learns)
+            for parameter in parameters:
+                parameter.requires_grad_(learns)
+
+    def _step(self, generator: Generator) -> float:
+        """Moves the weights once; gives the loss."""
+        self._optimizer.zero_grad()
+        total = 0.0
+        for _ in range(self.stage.plan.accumulate):
+            loss = self.stage.loss(generator) / self.stage.plan.accumulate
+            loss.backward()
+            total += loss.item()
+        norm = nn.utils.clip_grad_norm_(self._learning(), 1.0)
+        if not math.isfinite(total):
+            raise TrainingError(f"the loss is {total}")
+        if not torch.isfinite(norm):
+            raise TrainingError(f"the gradient is {norm}")
+        self._optimizer.step()
+        self._schedule.step()
+        return total
+
+    def _learning(self) -> list[nn.Parameter]:
+        return [parameter for part in self._parts.values() for parameter in part]
 
 
 class Run:
-    """A run's folder: `network.pt`, `checkpoint.pt` while training, `history.csv`."""
+    """A run's folder: `network.pt`, `checkpoint.pt`, `history.csv`."""
 
-    def __init__(self, folder: Path, network: Network, seed: int, progress: Progress) -> None:
+    def __init__(self, folder: Path, network: nn.Module, seed: int, progress: Progress) -> None:
         self.folder, self.network, self.seed, self.progress = folder, network, seed, progress
         folder.mkdir(parents=True, exist_ok=True)
         self._checkpoint = folder / "checkpoint.pt"
         self._saved: dict[str, Any] = {}
         if self._checkpoint.exists():
-            self._saved = torch.load(self._checkpoint, map_location="cpu", weights_only=False)
+            self._saved = torch.load(self._checkpoint, map_location="cpu", weights_only=True)
             network.load_state_dict(self._saved["network"])
         self._done: list[str] = self._saved.get("done", [])
+        self.history: list[Epoch] = [Epoch(*row) for row in self._saved.get("history", [])]
 
     def is_done(self, name: str) -> bool:
         """Whether an earlier process finished this stage."""
         return name in self._done
 
     def fit(self, stage: Stage) -> None:
-        """Trains a stage, or what is left of it, and keeps the epoch that validated best.
+        """Trains a stage, or what is left of it.
 
         Raises:
-            TrainingError: the gradients stopped being numbers.
+            TrainingError: the loss or the gradients stopped being numbers.
+            StorageError: the folder cannot be written.
         """
         if self.is_done(stage.name) or not stage.epochs:
             return
-        groups = [{"params": list(module.parameters()), "lr": rate} for module, rate in stage.modules.items()]
-        optimizer = AdamW(groups, weight_decay=stage.decay)
-        rates = list(stage.modules.values())
-        schedule = OneCycleLR(optimizer, rates, total_steps=stage.epochs * stage.steps, pct_start=0.2)
-        best, best_state, first = -math.inf, self._state(), 0
+        fitting = Fitting(stage, self.seed)
         if self._saved.get("stage") == stage.name:
-            optimizer.load_state_dict(self._saved["optimizer"])
-            schedule.load_state_dict(self._saved["schedule"])
-            torch.set_rng_state(self._saved["random"])
-            best, best_state, first = self._saved["best"], self._saved["best_state"], self._saved["epoch"]
-        else:
-            torch.manual_seed(self.seed)
-        for epoch in range(first, stage.epochs):
-            losses = list(self._epoch(stage, epoch, optimizer, schedule))
-            self.network.eval()
-            score = stage.score()
-            self._note(stage.name, epoch + 1, sum(losses) / len(losses), score)
-            if score >= best:
-                best, best_state = score, self._state()
-            self._save(
-                stage=stage.name,
-                epoch=epoch + 1,
-                best=best,
-                best_state=best_state,
-                optimizer=optimizer.state_dict(),
-                schedule=schedule.state_dict(),
-                random=torch.get_rng_state(),
-            )
-        self.network.load_state_dict(best_state)
+            fitting.load_state_dict(self._saved["fitting"])
+        self._saved = {}
+        while not fitting.is_over:
+            self.history.append(self._epoch(fitting))
+            self._save(stage=stage.name, fitting=fitting.state_dict())
+        self.network.eval()
+        fitting.finish()
         self._done.append(stage.name)
         self._save()
 
-    def _epoch(self, stage: Stage, epoch: int, optimizer: AdamW, schedule: OneCycleLR) -> Iterator[float]:
-        parameters = [parameter for module in stage.modules for parameter in module.parameters()]
-        generator = Generator().manual_seed(self.seed * 100_003 + epoch)
+    def _epoch(self, fitting: Fitting) -> Epoch:
+        name, begun = fitting.stage.name, time.perf_counter()
         self.network.eval()
-        for module in stage.modules:
-            module.train()
-        for step in range(stage.steps):
-            optimizer.zero_grad()
-            loss = stage.loss(generator)
-            loss.backward()
-            norm = nn.utils.clip_grad_norm_(parameters, 1.0)
-            if not torch.isfinite(norm):
-                raise TrainingError(
-                    f"train: {stage.name}: gradient is {norm}; train with precision fp32 or a lower rate"
-                )
-            optimizer.step()
-            schedule.step()
-            self.progress(stage.name, epoch * stage.steps + step + 1, stage.epochs * stage.steps)
-            yield loss.item()
+        try:
+            loss = fitting.train(self.progress)
+        except TrainingError as error:
+            raise TrainingError(
+                f"train: {name}: {error} in epoch {fitting.epoch + 1}; {self._remedy(name, fitting.epoch)}"
+            ) from None
+        self.network.eval()
+        score, (head_rate, *_, rate) = fitting.judge(), fitting.rates
+        return Epoch(name, fitting.epoch, loss, score, rate, head_rate, time.perf_counter() - begun)
 
-    def _state(self) -> dict[str, Tensor]:
-        return {key: value.detach().clone() for key, value in self.network.state_dict().items()}
+    def _remedy(self, stage: str, epoch: int) -> str:
+        held = f"epoch {epoch} of {stage}" if epoch else f"the stages before {stage}"
+        again = "begin another --out with a lower rate"
+        if not self._checkpoint.exists():
+            return f'train with precision = "fp32", or {again}'
+        return f'{self._checkpoint} holds {held}: go on from it with precision = "fp32", or {again}'
 
     def _save(self, **stage: Any) -> None:
-        unfinished = self._checkpoint.with_suffix(".tmp")
-        torch.save({"network": self.network.state_dict(), "done": self._done, **stage}, unfinished)
-        unfinished.replace(self._checkpoint)
-        self._saved = {}
+        history = [tuple(epoch) for epoch in self.history]
+        save_whole(
+            self._checkpoint,
+            {"network": self.network.state_dict(), "done": self._done, "history": history, **stage},
+        )
+        write_history(self.folder / "history.csv", self.history)
 
-    def _note(self, stage: str, epoch: int, loss: float, score: float) -> None:
-        path = self.folder / "history.csv"
-        is_new = not path.exists()
-        with path.open("a", newline="") as file:
-            writer = csv.writer(file)
-            if is_new:
-                writer.writerow(("stage", "epoch", "train_loss", "validation_score"))
-            writer.writerow((stage, epoch, f"{loss:.5f}", f"{score:.5f}"))
+
+def _parameters(modules: dict[nn.Module, float]) -> dict[nn.Module, list[nn.Parameter]]:
+    """The parameters of each module, without those that are already another's."""
+    parts: dict[nn.Module, list[nn.Parameter]] = {}
+    taken: set[nn.Parameter] = set()
+    for module in modules:
+        parts[module] = [parameter for parameter in module.parameters() if parameter not in taken]
+        taken.update(parts[module])
+    return parts

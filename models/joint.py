@@ -122,12 +122,12 @@ def stages(network: Network, train: dict[str, Pool], validation: dict[str, Pool]
         with torch.inference_mode():
             return -float(_alignment_loss(network, kept, 512, Generator().manual_seed(seed)))
 
-    steps = max(1, plan.sequences // plan.batch)
     tuned = encoders if plan.train_backbones else projections
     can_align = sum(map(is_learnable, train.values())) > 1
+    align_epochs = plan.align_epochs * can_align
     return [
-        Stage("align", _at(plan.rate, projections), plan.align_epochs * can_align, steps, plan.decay, align, aligned),
-        Stage("joint", _at(plan.rate, (*tuned, network.fusion)), plan.epochs, steps, plan.decay, fuse, score),
+        Stage("align", _at(plan.rate, projections), plan, align_epochs, plan.sequences, align, aligned),
+        Stage("joint", _at(plan.rate, (*tuned, network.fusion)), plan, plan.epochs, plan.sequences, fuse, score),
     ]
 
 

@@ -10,6 +10,7 @@ from torch import nn
 from models.audio import AudioEncoder
 from models.fusion import Fusion
 from models.spec import Spec
+from models.storage import save_whole
 from models.text import TextEncoder, load_bert, random_bert
 from models.video import VideoEncoder, VideoInput, load_video_weights
 
@@ -70,13 +71,13 @@ def _fields(architecture: Architecture) -> dict[str, Any]:
 
 
 def save_network(network: Network, path: Path) -> None:
-    """Writes spec, architecture and weights, whole or not at all."""
-    unfinished = path.with_suffix(".tmp")
+    """Writes spec, architecture and weights.
+
+    Raises:
+        StorageError: the file cannot be written; what was there before still is.
+    """
     architecture = _fields(network.architecture)
-    torch.save(
-        {"spec": network.spec.to_json(), "architecture": architecture, "state": network.state_dict()}, unfinished
-    )
-    unfinished.replace(path)
+    save_whole(path, {"spec": network.spec.to_json(), "architecture": architecture, "state": network.state_dict()})
 
 
 def load_network(path: Path) -> Network:

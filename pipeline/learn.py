@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from export.parity import Arrays
 from export.runtime import open_tokenizer
 from export.write import reference, write_bundle
-from models.errors import RecipeError
+from models.errors import RecipeError, StorageError
 from models.fit import Progress
-from models.recipe import read_recipe
+from models.recipe import Recipe, read_recipe
 from models.spec import Spec
+from models.storage import write_whole
 from models.text import find_tokenizer
 from models.train import read_run, train
 from pipeline.dataset import pools
@@ -45,7 +47,7 @@ def learn(
     recipe = read_recipe(path, data)
     if seed is not None:
         recipe = recipe.model_copy(update={"seed": seed})
-    _check_folder(out, recipe.model_dump_json())
+    _check_folder(out, recipe)
     spec = Spec(labels=recipe.labels)
     tokenizer = open_tokenizer(find_tokenizer(recipe.text.weights), spec)
     gathered = pools(recipe, spec, tokenizer, progress, say)
@@ -103,10 +105,19 @@ def torch_reference(run: Path, bundle: Path, source: str) -> Arrays:
     return {**found, **reference(network, found, bundle / "tokenizer.json")}
 
 
-def _check_folder(out: Path, recipe: str) -> None:
-    """A run goes on only with the recipe it began with."""
+def _check_folder(out: Path, recipe: Recipe) -> None:
+    """A run goes on only with the recipe it began with; what it is computed with may change."""
     kept = out / "recipe.json"
-    if kept.exists() and kept.read_text(encoding="utf-8") != recipe:
-        raise RecipeError(f"train: {out}: holds a run of another recipe; name another folder")
-    out.mkdir(parents=True, exist_ok=True)
-    kept.write_text(recipe, encoding="utf-8")
+    try:
+        if kept.exists() and _lasting(Recipe.model_validate_json(kept.read_bytes())) != _lasting(recipe):
+            raise RecipeError(f"train: {out}: holds a run of another recipe; name another folder")
+        out.mkdir(parents=True, exist_ok=True)
+    except ValidationError:
+        raise RecipeError(f"train: {kept}: not a recipe of this version; name another folder") from None
+    except OSError as error:
+        raise StorageError(f"train: {out}: {error.strerror}; name another folder") from None
+    write_whole(kept, recipe.model_dump_json().encode())
+
+
+def _lasting(recipe: Recipe) -> Recipe:
+    return recipe.model_copy(update={"precision": "fp32", "device": "auto"})
