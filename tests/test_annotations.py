@@ -127,6 +127,15 @@ def test_ped2_may_be_named_by_its_file(tmp_path: Path) -> None:
     assert read_annotations(folder / "Test" / "UCSDped2.m") == ped2_rows(folder)
 
 
+@pytest.mark.parametrize("name", ["Test", "Test/UCSDped2.m"])
+def test_a_clip_of_ped2_that_is_not_there_is_told(tmp_path: Path, name: str) -> None:
+    folder = ped2(tmp_path)
+    (folder / "Test" / "Test002").rename(tmp_path / "elsewhere")
+    told: list[str] = []
+    assert read_annotations(folder / name, warn=told.append) == ped2_rows(folder)[:1]
+    assert told == [f"labels: {folder / name}: 1 of 2 annotated videos are not there: Test002; they are left out"]
+
+
 def test_masks_without_a_bright_pixel_are_normal(tmp_path: Path) -> None:
     folder = ped2(tmp_path, with_file=False)
     for mask in (folder / "Test" / "Test001_gt").iterdir():

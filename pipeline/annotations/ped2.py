@@ -23,7 +23,7 @@ from pipeline.pictures import PICTURE_RATE, find_series, has_pictures
 
 _MARK: Final = "gt_frame"
 _FRAMES = re.compile(r"TestVideoFile\{.*\}\.gt_frame\s*=\s*\[(?P<stretches>[\d:,\s]*)\]\s*;?")
-_CLIP = re.compile(r"(Train|Test)(?P<number>\d{3})")
+_CLIP = re.compile(r"(Train|Test)\d{3}")
 
 Stretch = tuple[int, int]
 """First and last frame, counted from 1."""
@@ -31,12 +31,12 @@ Stretch = tuple[int, int]
 
 def is_line(line: str) -> bool:
     """Whether it is one of a `.m` file."""
-    return line.startswith("TestVideoFile")
+    return line.startswith(("TestVideoFile", "%"))
 
 
 def is_folder(path: Path) -> bool:
     """Whether it is the data set's folder, or its `Test` or `Train`."""
-    return any(map(has_pictures, _clips(path)))
+    return any(has_pictures(clip) for place in _places(path) for clip in _clips(place))
 
 
 def read(path: Path) -> list[Row]:
@@ -47,29 +47,33 @@ def read(path: Path) -> list[Row]:
         SourceError: masks cannot be read.
     """
     if path.is_dir():
-        return [row for clip in _clips(path) for row in _rows(clip)]
+        return [row for place in _places(path) for row in _rows(place)]
     return [row for clip, stretches in _by_clip(path).items() for row in _labelled(clip, stretches)]
 
 
-def _clips(path: Path) -> list[Path]:
-    """The clips' folders, in order."""
-    places = (path, path / "Train", path / "Test")
-    found = [folder for place in places if place.is_dir() for folder in sorted(place.iterdir())]
-    return [folder for folder in found if _CLIP.fullmatch(folder.name) and folder.is_dir()]
+def _places(path: Path) -> list[Path]:
+    return [place for place in (path, path / "Train", path / "Test") if place.is_dir()]
 
 
-def _rows(clip: Path) -> Iterator[Row]:
-    if clip.name.startswith("Train"):
-        yield from _labelled(clip, [])
-        return
+def _clips(place: Path) -> list[Path]:
+    return [folder for folder in place.iterdir() if _CLIP.fullmatch(folder.name) and folder.is_dir()]
+
+
+def _rows(place: Path) -> Iterator[Row]:
+    """The clips of one folder, in order; those that its `.m` file names whether they are there or not."""
+    known = {clip: stretches for file in place.glob("UCSDped*.m") for clip, stretches in _by_clip(file).items()}
+    for clip in sorted({*_clips(place), *known}):
+        yield from _labelled(clip, known[clip] if clip in known else _unlisted(clip))
+
+
+def _unlisted(clip: Path) -> list[Stretch]:
+    """What is anomalous in a clip that no `.m` file names."""
     masks = clip.with_name(f"{clip.name}_gt")
-    for file in sorted(clip.parent.glob("*.m")):
-        if clip in (known := _by_clip(file)):
-            yield from _labelled(clip, known[clip])
-            return
+    if clip.name.startswith("Train"):
+        return []
     if not masks.is_dir():
         raise LabelsError(f"labels: {clip}: no ground truth; put UCSDped2.m or {masks.name} beside it")
-    yield from _labelled(clip, _marked(clip, masks))
+    return _marked(clip, masks)
 
 
 def _by_clip(path: Path) -> dict[Path, list[Stretch]]:
