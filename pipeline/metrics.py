@@ -3,6 +3,7 @@
 Scores are float64 (N,), higher is more anomalous; `positive` is bool (N,), true for anomaly.
 """
 
+import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -19,7 +20,7 @@ Bools = npt.NDArray[np.bool_]
 NUM_RESAMPLES: Final = 2000
 """Bootstrap resamples behind an interval."""
 NUM_BINS: Final = 15
-"""Bins of the calibration error: Guo et al. 2017, "On Calibration of Modern Neural Networks"."""
+"""Bins of a reliability diagram and its calibration error, as many as Guo et al. have."""
 TOLERANCE_SECONDS: Final = 2.0
 """An event may lie this far outside the truth and still be it."""
 
@@ -78,8 +79,39 @@ def brier(probabilities: Floats, positive: Bools) -> float:
     return float(np.mean((probabilities - positive) ** 2))
 
 
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Probabilities of about the same size, and what came of them."""
+
+    lower: float
+    """Its least probability."""
+    upper: float
+    """From which on probabilities are in the next bin; 1 is in the last."""
+    n: int
+    """Probabilities in it."""
+    mean_probability: float
+    """What was said."""
+    share_anomalous: float
+    """What happened."""
+
+
+def reliability_bins(probabilities: Floats, positive: Bools) -> list[Bin]:
+    """The bins with something in them, of `NUM_BINS` of equal width over [0, 1]."""
+    place = np.minimum((probabilities * NUM_BINS).astype(int), NUM_BINS - 1)
+    return [
+        Bin(
+            lower=number / NUM_BINS,
+            upper=(number + 1) / NUM_BINS,
+            n=int((place == number).sum()),
+            mean_probability=float(probabilities[place == number].mean()),
+            share_anomalous=float(positive[place == number].mean()),
+        )
+        for number in np.unique(place).tolist()
+    ]
+
+
 def calibration_error(probabilities: Floats, positive: Bools) -> float:
-    """Expected calibration error (ECE) over `NUM_BINS` equal bins of [0, 1].
+    """Expected calibration error (ECE): how far share and mean probability of a bin differ, each bin weighted by n.
 
     Raises:
         UndefinedError: there are no probabilities.
@@ -88,9 +120,10 @@ def calibration_error(probabilities: Floats, positive: Bools) -> float:
         Guo et al. 2017, "On Calibration of Modern Neural Networks", equation 3.
     """
     _check_any(probabilities)
-    bins = np.minimum((probabilities * NUM_BINS).astype(int), NUM_BINS - 1)
-    gap = np.bincount(bins, probabilities, NUM_BINS) - np.bincount(bins, positive, NUM_BINS)
-    return float(np.abs(gap).sum() / len(probabilities))
+    gaps = (
+        each.n * abs(each.share_anomalous - each.mean_probability) for each in reliability_bins(probabilities, positive)
+    )
+    return sum(gaps) / len(probabilities)
 
 
 def auc_interval(
@@ -120,6 +153,16 @@ def auc_interval(
         raise UndefinedError("no resample of the groups has both classes")
     low, high = np.percentile(areas, [2.5, 97.5])
     return float(low), float(high)
+
+
+def poisson_interval(count: int) -> tuple[float, float]:
+    """The exact 95 % interval of the mean of a Poisson variable that was seen to be `count`.
+
+    Source:
+        Garwood 1936, "Fiducial limits for the Poisson distribution".
+    """
+    low = _poisson_mean(count - 1, 0.975) if count else 0.0
+    return low, _poisson_mean(count, 0.025)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +203,17 @@ def match_events(events: Sequence[Interval], truths: Sequence[Interval]) -> Matc
         false=tuple(event for event in free if event not in touching),
         missed=tuple(truth for truth in range(len(truths)) if truth not in matched),
     )
+
+
+def _poisson_mean(count: int, probability: float) -> float:
+    """The mean with which `count` or less comes with this probability, by bisection."""
+    k = np.arange(count + 1)
+    log_factorial = np.cumsum(np.log(np.maximum(k, 1)))
+    low, high = 0.0, count + 10 + 10 * math.sqrt(count + 1)
+    while (middle := (low + high) / 2) not in {low, high}:
+        reached = np.exp(k * math.log(middle) - middle - log_factorial).sum()
+        low, high = (middle, high) if reached > probability else (low, middle)
+    return middle
 
 
 def _check_any(scores: Floats) -> None:

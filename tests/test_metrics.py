@@ -16,7 +16,9 @@ from pipeline.metrics import (
     brier,
     calibration_error,
     match_events,
+    poisson_interval,
     pr_auc,
+    reliability_bins,
     roc_auc,
 )
 
@@ -92,6 +94,41 @@ def test_calibration_error_weighs_the_gaps_of_scikit_learns_curve() -> None:
     counts = np.histogram(probabilities, NUM_BINS, (0, 1))[0]
     expected = np.sum(np.abs(share - mean) * counts[counts > 0]) / 500
     assert calibration_error(probabilities, happened) == pytest.approx(expected)
+
+
+def test_reliability_bins_are_those_of_scikit_learns_curve() -> None:
+    probabilities = RANDOM.random(60) ** 2
+    happened = RANDOM.random(60) < probabilities
+    bins = reliability_bins(probabilities, happened)
+    share, mean = calibration_curve(happened, probabilities, n_bins=NUM_BINS)
+    np.testing.assert_allclose([each.share_anomalous for each in bins], share)
+    np.testing.assert_allclose([each.mean_probability for each in bins], mean)
+    assert sum(each.n for each in bins) == 60
+    assert all(each.lower <= each.mean_probability < each.upper for each in bins)
+
+
+def test_certainty_is_in_the_last_bin() -> None:
+    assert [each.upper for each in reliability_bins(np.array([1.0]), np.array([True]))] == [1]
+    assert reliability_bins(np.array([]), np.array([], dtype=bool)) == []
+
+
+@pytest.mark.parametrize(
+    ("count", "low", "high"),
+    [
+        (0, 0, 3.689),
+        (1, 0.0253, 5.572),
+        (2, 0.2422, 7.225),
+        (5, 1.623, 11.668),
+        (10, 4.795, 18.390),
+        (100, 81.36, 121.63),
+    ],
+)
+def test_the_interval_of_a_count_is_that_of_the_tables(count: int, low: float, high: float) -> None:
+    assert list(poisson_interval(count)) == pytest.approx([low, high], rel=1e-3)
+
+
+def test_the_interval_of_a_large_count_nears_the_normal_one() -> None:
+    assert list(poisson_interval(10_000)) == pytest.approx([10_000 - 196, 10_000 + 196], abs=3)
 
 
 def test_sure_and_right_is_calibrated_and_sure_and_wrong_is_not() -> None:
