@@ -1,4 +1,7 @@
-"""What any model must beat: how much moves, how loud it is."""
+"""What any model must beat: how much moves, how loud it is, and its own senses put together by rule."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,3 +31,24 @@ def loudness(samples: NDArray[np.float32]) -> float:
     """
     rms = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if len(samples) else 0.0
     return 20 * float(np.log10(max(rms, _QUIETEST)))
+
+
+def late_fusion_max(probabilities: Sequence[float]) -> float | None:
+    """The largest of the calibrated probabilities of the modalities that are there; None if none is.
+
+    It stands for "some sense sees an anomaly". Noisy-or, 1 - prod(1 - p), is that for senses that err independently:
+    they do not, and it would rise with every calm one.
+    """
+    return max(probabilities, default=None)
+
+
+def late_fusion_mean(probabilities: Sequence[float]) -> float | None:
+    """The mean of the calibrated probabilities of the modalities that are there; None if none is."""
+    return sum(probabilities) / len(probabilities) if probabilities else None
+
+
+LATE_FUSION: Final[dict[str, Callable[[Sequence[float]], float | None]]] = {
+    "late_fusion_max": late_fusion_max,
+    "late_fusion_mean": late_fusion_mean,
+}
+"""Rules that put the senses together without having learned how."""

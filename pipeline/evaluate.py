@@ -19,6 +19,7 @@ from pipeline.errors import HeedError, SourceError
 from pipeline.figures import BASELINES, figures
 from pipeline.labels import rows_by_path
 from pipeline.offline import Progress, score_files
+from pipeline.score import CONDITIONS
 from pipeline.scored import ScoredFile, ScoredWindow, row_windows
 
 Warn = Callable[[str], None]
@@ -29,6 +30,7 @@ WINDOW_COLUMNS: Final = (
     *MODALITIES,
     *(f"{name}_contribution" for name in MODALITIES),
     *BASELINES,
+    *(f"with_{name}" for name in CONDITIONS),
 )
 """Columns of `windows.csv`."""
 
@@ -137,6 +139,7 @@ def _window_record(window: ScoredWindow) -> dict[str, object]:
         "carrier": window.carrier,
         **window.others,
         **{f"{name}_contribution": value for name, value in window.contributions.items()},
+        **{f"with_{name}": value for name, value in window.conditions.items()},
     }
 
 

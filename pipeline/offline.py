@@ -9,13 +9,13 @@ from pathlib import Path
 
 from export.runtime import Runtime
 from models.spec import Spec
-from pipeline.baseline import frame_difference, loudness
+from pipeline.baseline import LATE_FUSION, frame_difference, loudness
 from pipeline.config import Config
 from pipeline.errors import SourceError
 from pipeline.event import Event, events
 from pipeline.labels import Row
 from pipeline.media import open_media
-from pipeline.score import Scorer, Scores
+from pipeline.score import CONDITIONS, Scorer, Scores
 from pipeline.scored import FoundEvent, ScoredFile, ScoredWindow
 from pipeline.window import Window, windows
 
@@ -112,7 +112,7 @@ def score_files(
         SourceError: `strict`, and a file cannot be read.
     """
     reading = Reading(list(rows), runtime.spec, config.engine.max_batch, strict)
-    scorer = Scorer(runtime)
+    scorer = Scorer(runtime, conditions=CONDITIONS)
     kept: dict[Path, list[tuple[ScoredWindow, Scores]]] = {path: [] for path in rows}
     stream, num_forgotten = reading.windows(), 0
     while batch := list(islice(stream, config.engine.max_batch)):
@@ -139,8 +139,10 @@ def score_files(
 
 def _scored(window: Window, scores: Scores) -> ScoredWindow:
     others = {name: modality.score for name, modality in scores.modalities.items()}
+    own = [score for score in others.values() if score is not None]
     others["frame_difference"] = None if window.frames is None else frame_difference(window.frames)
     others["loudness"] = None if window.samples is None else loudness(window.samples)
+    others |= {name: rule(own) for name, rule in LATE_FUSION.items()}
     return ScoredWindow(
         index=window.index,
         start_seconds=window.start_seconds,
@@ -150,6 +152,7 @@ def _scored(window: Window, scores: Scores) -> ScoredWindow:
         label=scores.label,
         others=others,
         contributions={name: modality.contribution for name, modality in scores.modalities.items()},
+        conditions=dict(scores.conditions),
     )
 
 

@@ -1,14 +1,15 @@
 """What is kept of a labelled file after scoring, and which of its windows a row owns."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 import numpy as np
 
 from pipeline.labels import Interval, Row, Truth, truth
+from pipeline.metrics import Bools, Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class ScoredWindow:
     """Each modality's own score and the baselines, by name; None where there is nothing to see, hear or read."""
     contributions: dict[str, float | None]
     """How much the calibrated logit falls without each modality; None where that is not present."""
+    conditions: dict[str, float] = field(default_factory=dict)
+    """Probability of an anomaly under each of `pipeline.score.CONDITIONS`."""
 
     @property
     def carrier(self) -> str | None:
@@ -47,6 +50,11 @@ class FoundEvent:
     """From its start to its end, on the file's clock."""
     decided_seconds: float
     """When its begin could be told."""
+
+    @property
+    def raised(self) -> Interval:
+        """The time of the windows that made it begin."""
+        return self.interval[0], self.decided_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +101,29 @@ def row_windows(row: Row, windows: Sequence[AnyWindow]) -> list[AnyWindow]:
     if inside or max(overlaps, default=0) <= 0:
         return inside
     return [windows[int(np.argmax(overlaps))]]
+
+
+ScoredRow = tuple[Row, list[ScoredWindow]]
+"""A row and its windows, one at least."""
+ScoreOf = Callable[[ScoredWindow], float | None]
+"""One of a window's scores; None where it does not have it."""
+
+
+def fused(window: ScoredWindow) -> float:
+    """What the model says."""
+    return window.score
+
+
+def other(name: str) -> ScoreOf:
+    """The score of one modality or baseline."""
+    return lambda window: window.others.get(name)
+
+
+def row_scores(rows: Iterable[ScoredRow], score: ScoreOf) -> tuple[Floats, Bools]:
+    """One score a row, that of its highest window, and whether it is an anomaly; rows without a score are left out."""
+    highest = [
+        (max(values), not row.is_normal)
+        for row, windows in rows
+        if (values := [value for window in windows if (value := score(window)) is not None])
+    ]
+    return np.array([value for value, _ in highest]), np.array([positive for _, positive in highest], dtype=bool)

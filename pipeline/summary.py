@@ -15,7 +15,7 @@ def table(metrics: dict[str, Any]) -> Table:
     result.add_column("Figure")
     result.add_column("Value", justify="right")
     result.add_column("Over", style="dim")
-    for section in (_whole(metrics), _events(metrics), _parts(metrics), _speed(metrics)):
+    for section in (_whole(metrics), _events(metrics), _parts(metrics), _conditions(metrics), _speed(metrics)):
         for line in section:
             result.add_row(*line)
         result.add_section()
@@ -48,7 +48,9 @@ def _events(metrics: dict[str, Any]) -> Iterator[Line]:
         yield f"Event {name}", _value(event[name]), _why(metrics, f"event.{name}", found)
     normal = f"{event['normal_hours'] * 60:.1f} min of normal time"
     rate = _value(event["false_alarms_per_hour"], 2)
-    yield "False alarms an hour", rate, _why(metrics, "event.false_alarms_per_hour", normal)
+    if event["false_alarms_per_hour_ci95"] is not None:
+        rate += " ({:.2f}–{:.2f})".format(*event["false_alarms_per_hour_ci95"])
+    yield "False alarms an hour (95 %)", rate, _why(metrics, "event.false_alarms_per_hour", normal)
     delays = [_value(event[f"delay_seconds_p{percent}"], 1) for percent in (50, 95)]
     yield "Delay, median / 95 %", " / ".join(delays), _why(metrics, "event.delay_seconds_p50", "seconds")
 
@@ -63,6 +65,21 @@ def _parts(metrics: dict[str, Any]) -> Iterator[Line]:
                 _value(part["auc"]),
                 _why(metrics, f"{key}.{name}.auc", over),
             )
+
+
+def _conditions(metrics: dict[str, Any]) -> Iterator[Line]:
+    """AUC when modalities are taken away, where a clip has more than one."""
+    parts = {name: part for name, part in metrics["by_condition"].items() if name != "all"}
+    if not any(len(part["alone"]) > 1 for part in parts.values()):
+        return
+    for name, part in parts.items():
+        alone = " / ".join(_value(each["auc"]) for each in part["alone"].values())
+        without = f"alone {alone}; late fusion {_value(part['late_fusion_max']['auc'])}"
+        over = (
+            f"{part['num_anomalies']} of {part['n']} clips; {without if len(part['alone']) > 1 else f'alone {alone}'}"
+        )
+        words = f"AUC, given {' + '.join(part['alone'])} only"
+        yield words, _value(part["auc"]), _why(metrics, f"by_condition.{name}.auc", over)
 
 
 def _speed(metrics: dict[str, Any]) -> Iterator[Line]:

@@ -1,10 +1,10 @@
-"""The baselines against OpenCV's grey and sines of known level."""
+"""The baselines against OpenCV's grey, sines of known level and cases worked by hand."""
 
 import cv2
 import numpy as np
 import pytest
 
-from pipeline.baseline import frame_difference, loudness
+from pipeline.baseline import frame_difference, late_fusion_max, late_fusion_mean, loudness
 
 
 def test_frame_difference_is_that_of_opencvs_grey_pictures() -> None:
@@ -28,3 +28,11 @@ def test_a_full_sine_is_3_db_below_full_scale_and_silence_100() -> None:
     assert loudness(sine) == pytest.approx(-3.0103, abs=1e-3)
     assert loudness(sine * np.float32(0.1)) == pytest.approx(-23.0103, abs=1e-3)
     assert loudness(np.zeros(16_000, np.float32)) == pytest.approx(-100)
+
+
+def test_late_fusion_takes_the_loudest_sense_or_the_mean_of_those_there() -> None:
+    assert late_fusion_max([0.2, 0.9, 0.1]) == 0.9
+    assert late_fusion_mean([0.2, 0.9, 0.1]) == pytest.approx(0.4)
+    assert late_fusion_max([0.3]) == late_fusion_mean([0.3]) == 0.3
+    assert late_fusion_max([]) is None
+    assert late_fusion_mean([]) is None

@@ -77,6 +77,12 @@ def test_the_figures_can_be_recomputed_from_the_windows(clips: Path, tiny_bundle
     assert metrics["clip"]["ap"] == pytest.approx(average_precision_score([1, 0, 0], scores))
     assert metrics["by_modality"]["audio"]["n"] == 1
     assert metrics["by_modality"]["video"]["n"] == 2
+    assert list(metrics["by_condition"]) == ["video", "audio", "all"]
+    seen = [max(float(w["with_video"]) for w in windows if w["path"] == name) for name in names[:2]]
+    assert metrics["by_condition"]["video"]["auc"] == roc_auc_score([1, 0], seen)
+    assert seen == pytest.approx(scores[:2])
+    assert metrics["baselines"]["late_fusion_max"]["n"] == 3
+    assert all(w["late_fusion_max"] == (w["video"] or w["audio"]) for w in windows)
     assert metrics["failed"] == []
 
 

@@ -7,21 +7,25 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import auc, average_precision_score, precision_recall_curve, roc_auc_score
 
 from models.spec import MODALITIES
-from pipeline.figures import figures
+from pipeline.event_figures import RULE
+from pipeline.figures import BASELINES, figures
 from pipeline.labels import Row
+from pipeline.score import CONDITIONS
 from pipeline.scored import FoundEvent, ScoredFile, ScoredWindow, row_windows
 
-NOTHING: dict[str, float | None] = dict.fromkeys(("video", "audio", "text", "frame_difference", "loudness"))
+NOTHING: dict[str, float | None] = dict.fromkeys((*MODALITIES, *BASELINES))
 
 
 def row(start: float | None, end: float | None, label: str, group: str | None = None) -> Row:
     return Row(Path("a.mp4"), start, end, label, group)
 
 
-def window(index: int, score: float, **others: float) -> ScoredWindow:
+def window(
+    index: int, score: float, conditions: dict[str, float] | None = None, **others: float | None
+) -> ScoredWindow:
     return ScoredWindow(
         index=index,
         start_seconds=float(index),
@@ -31,7 +35,13 @@ def window(index: int, score: float, **others: float) -> ScoredWindow:
         label="fight",
         others={**NOTHING, **others},
         contributions={name: None if others.get(name) is None else 0.0 for name in MODALITIES},
+        conditions={**dict.fromkeys(CONDITIONS, score), **(conditions or {})},
     )
+
+
+def clip(name: str, label: str, *windows: ScoredWindow) -> ScoredFile:
+    """A file that is one row."""
+    return ScoredFile(Path(name), (row(None, None, label, name),), len(windows) + 1, windows, ())
 
 
 def scored(
@@ -74,18 +84,20 @@ def test_the_modality_that_contributes_most_carries_a_window() -> None:
 
 
 def test_a_clip_scores_as_its_highest_window() -> None:
-    clip = measured(
+    whole = measured(
         scored([row(None, None, "fight", "a")], [0.1, 0.9], 3),
         scored([row(None, None, "fight", "b")], [0.3, 0.2], 3),
         scored([row(None, None, "normal", "c")], [0.0, 0.4], 3),
         scored([row(None, None, "normal", "d")], [0.2, 0.1], 3),
     )["clip"]
     truth, scores = [1, 1, 0, 0], [0.9, 0.3, 0.4, 0.2]
-    assert (clip["n"], clip["num_anomalies"]) == (4, 2)
-    assert clip["auc"] == roc_auc_score(truth, scores)
-    assert clip["ap"] == pytest.approx(average_precision_score(truth, scores))
-    assert clip["accuracy"] == 0.75
-    assert clip["auc_ci95"][0] <= clip["auc"] <= clip["auc_ci95"][1]
+    assert (whole["n"], whole["num_anomalies"]) == (4, 2)
+    assert whole["auc"] == roc_auc_score(truth, scores)
+    assert whole["ap"] == pytest.approx(average_precision_score(truth, scores))
+    precision, recall, _ = precision_recall_curve(truth, scores)
+    assert whole["pr_auc"] == pytest.approx(auc(recall, precision))
+    assert whole["accuracy"] == 0.75
+    assert whole["auc_ci95"][0] <= whole["auc"] <= whole["auc_ci95"][1]
 
 
 def test_one_class_only_is_null_with_a_reason() -> None:
@@ -153,6 +165,44 @@ def test_events_are_matched_counted_and_timed() -> None:
     assert event["delay_seconds_p95"] == pytest.approx(2.85)
 
 
+def test_the_rule_of_matching_is_told_in_seconds() -> None:
+    event = measured(scored([row(1, 2, "fight")], [0.1] * 2, 10))["event"]
+    assert event["rule"] == RULE
+    assert "2 s at both ends" in RULE
+
+
+def test_an_event_that_began_long_before_an_anomaly_has_not_found_it() -> None:
+    lasting = scored([row(100, 110, "fight")], [0.1] * 2, 400, [(0, 300, 3)])
+    event = measured(lasting)["event"]
+    assert (event["num_found"], event["num_false"]) == (0, 1)
+    assert event["delay_seconds_p50"] is None
+    early = measured(scored([row(100, 110, "fight")], [0.1] * 2, 400, [(96, 130, 99)]))["event"]
+    assert (early["num_found"], early["num_false"]) == (1, 0)  # it was decided 1 s before, within the 2 s
+
+
+def test_a_further_event_on_a_found_anomaly_is_neither_right_nor_false() -> None:
+    event = measured(scored([row(10, 30, "fight")], [0.1] * 2, 60, [(10, 14, 13), (22, 30, 25)]))["event"]
+    assert (event["num_found"], event["num_repeated"], event["num_false"]) == (1, 1, 0)
+    assert (event["precision"], event["delay_seconds_p50"]) == (1, 3)
+
+
+def test_of_each_kind_it_is_told_how_many_were_found() -> None:
+    rows = [row(10, 20, "fight"), row(18, 25, "gun_shot"), row(50, 55, "fight"), row(80, 85, "fire")]
+    event = measured(scored(rows, [0.1] * 2, 200, [(11, 15, 14), (80, 84, 83)]))["event"]
+    assert event["by_label"] == {
+        "fight": {"num_anomalies": 2, "num_found": 1, "recall": 0.5},
+        "fire": {"num_anomalies": 1, "num_found": 1, "recall": 1},
+        "gun_shot": {"num_anomalies": 1, "num_found": 1, "recall": 1},  # one stretch with the first fight
+    }
+    assert (event["num_anomalies"], event["num_found"]) == (3, 2)
+
+
+def test_few_minutes_without_a_false_alarm_prove_little() -> None:
+    event = measured(scored([row(None, None, "normal")], [0.1] * 2, 204))["event"]
+    assert event["false_alarms_per_hour"] == 0
+    assert event["false_alarms_per_hour_ci95"] == pytest.approx([0, 65.1], abs=0.05)  # 3.689 in 3.4 minutes
+
+
 def test_an_event_in_unlabelled_time_is_no_false_alarm() -> None:
     rows = [row(10, 20, "fight"), row(40, 50, "normal")]
     event = measured(scored(rows, [0.1] * 2, 100, [(80, 85, 82)]))["event"]
@@ -177,11 +227,62 @@ def test_calibration_takes_the_windows_centred_in_labelled_time() -> None:
     assert measured(scored([row(None, None, "fight")], [1], 0.5))["calibration"]["n"] == 1
 
 
+def test_calibration_is_told_in_bins_and_apart_for_modalities_and_kinds() -> None:
+    calibration = measured(
+        clip("a", "siren", window(0, 1.0, audio=0.8)),
+        clip("b", "fight", window(0, 0.6, audio=0.2, video=0.9)),
+        clip("c", "normal", window(0, 0.62, video=0.1)),
+    )["calibration"]
+    low, high = calibration["bins"]
+    assert (low["lower"], low["upper"], low["n"]) == (pytest.approx(9 / 15), pytest.approx(10 / 15), 2)
+    assert (low["mean_probability"], low["share_anomalous"]) == (pytest.approx(0.61), 0.5)
+    assert (high["lower"], high["upper"], high["n"]) == (pytest.approx(14 / 15), 1, 1)
+    assert calibration["ece"] == pytest.approx(2 / 3 * 0.11)
+    assert "15 bins of equal width" in calibration["binning"]
+    assert calibration["by_modality"]["video"] == {
+        "n": 2,
+        "num_anomalies": 1,
+        "ece": pytest.approx(0.1),
+        "brier": pytest.approx(0.01),
+    }
+    assert calibration["by_modality"]["audio"]["brier"] == pytest.approx((0.04 + 0.64) / 2)
+    assert calibration["by_modality"]["text"]["ece"] is None
+    assert calibration["by_label"]["siren"]["n"] == 2
+    assert calibration["by_label"]["siren"]["brier"] == pytest.approx(0.62**2 / 2)
+    assert calibration["by_label"]["fight"]["brier"] == pytest.approx((0.4**2 + 0.62**2) / 2)
+
+
+def test_a_missing_modality_is_measured_beside_what_is_left_on_the_same_rows() -> None:
+    result = measured(
+        clip("a", "siren", window(0, 0.9, {"video": 0.2, "audio": 0.8}, video=0.3, audio=0.9)),
+        clip("b", "normal", window(0, 0.1, {"video": 0.5, "audio": 0.1}, video=0.4, audio=0.1)),
+        clip("c", "normal", window(0, 0.6, video=0.6)),
+    )["by_condition"]
+    assert {name: part["n"] for name, part in result.items()} == {"video": 3, "audio": 2, "video_audio": 2, "all": 3}
+    assert (result["video"]["auc"], result["video"]["accuracy"]) == (0, 0)
+    assert (result["audio"]["auc"], result["audio"]["accuracy"]) == (1, 1)
+    both = result["video_audio"]
+    assert (both["auc"], both["ap"], both["pr_auc"], both["accuracy"]) == (1, 1, 1, 1)
+    assert (both["ece"], both["brier"]) == (pytest.approx(0.1), pytest.approx(0.01))
+    assert (both["alone"]["video"]["auc"], both["alone"]["audio"]["auc"]) == (0, 1)  # 0.3 against 0.4, 0.9 against 0.1
+    assert (both["late_fusion_max"]["auc"], both["late_fusion_mean"]["auc"]) == (1, 1)
+    assert result["all"]["accuracy"] == pytest.approx(2 / 3)
+
+
+def test_a_row_has_a_modality_that_one_of_its_windows_has() -> None:
+    said = clip("a", "threat", window(0, 0.1, {"text": 0.9}), window(1, 0.2, {"text": 0.3}, text=0.8))
+    calm = clip("b", "normal", window(0, 0.1, {"text": 0.6}, text=0.1))
+    text = measured(said, calm)["by_condition"]["text"]
+    assert (text["n"], text["auc"]) == (2, 1)  # 0.9 against 0.6: without a word, too, fusion has its say
+    assert text["num_windows"] == 2
+    assert text["brier"] == pytest.approx((0.7**2 + 0.6**2) / 2)
+
+
 def test_a_modality_is_measured_where_it_is_present() -> None:
     files = [
-        ScoredFile(Path("a"), (row(None, None, "siren"),), 2, (window(0, 0.1, audio=0.9, video=0.3),), ()),
-        ScoredFile(Path("b"), (row(None, None, "normal"),), 2, (window(0, 0.2, audio=0.4),), ()),
-        ScoredFile(Path("c"), (row(None, None, "normal"),), 2, (window(0, 0.3, video=0.1, loudness=-3),), ()),
+        clip("a", "siren", window(0, 0.1, audio=0.9, video=0.3)),
+        clip("b", "normal", window(0, 0.2, audio=0.4)),
+        clip("c", "normal", window(0, 0.3, video=0.1, loudness=-3)),
     ]
     result = measured(*files)
     assert {name: part["n"] for name, part in result["by_modality"].items()} == {"video": 2, "audio": 2, "text": 0}
