@@ -1,4 +1,4 @@
-"""Commands of a model's life: train, export, verify."""
+"""Commands of a model's life: compose, train, export, verify."""
 
 import json
 import sys
@@ -13,6 +13,43 @@ from pipeline.errors import ConfigError
 from pipeline.terminal import JsonOption, err, out, progress_bar
 
 app = typer.Typer()
+
+
+@app.command(
+    epilog="Example: heed compose --video fights/test.csv --audio audio/test.csv --text lines/test.csv --out composed"
+)
+def compose(
+    video: Annotated[Path, typer.Option(help="Labels file of clips to be seen.")],
+    audio: Annotated[Path, typer.Option(help="Labels file of sounds to be heard.")],
+    text: Annotated[Path, typer.Option(help="Labels file of subtitle lines to be read.")],
+    to: Annotated[Path, typer.Option("--out", help="Folder for the files, labels.csv and composition.json.")],
+    num: Annotated[int, typer.Option(help="How many files.")] = 60,
+    seconds: Annotated[float, typer.Option(help="Length of each.")] = 40.0,
+    normal: Annotated[float, typer.Option(help="Share of files in which nothing is wrong.")] = 0.2,
+    double: Annotated[float, typer.Option(help="Share in which two senses show an anomaly together.")] = 0.1,
+    missing: Annotated[float, typer.Option(help="Share without one or two of the senses that show none.")] = 0.3,
+    snr_db: Annotated[tuple[float, float], typer.Option(help="Loudness of a sound over its bed.")] = (6.0, 20.0),
+    seed: Annotated[int, typer.Option(min=0, help="Of all chance.")] = 0,
+) -> None:
+    """Mux real clips, sounds and lines into files in which a known sense shows the anomaly."""
+    from pipeline.compose import Shares
+    from pipeline.compose import compose as run
+
+    shares = Shares(num, seconds, normal, double, missing, snr_db)
+    with progress_bar() as bar:
+        task = bar.add_task("files", total=num)
+        made = run(
+            {"video": video, "audio": audio, "text": text},
+            shares,
+            seed,
+            to,
+            progress=lambda done, _: bar.update(task, completed=done),
+            on_skip=lambda line: err.print(f"heed: {line}"),
+        )
+    if made.skipped:
+        err.print(f"heed: {len(made.skipped)} files or rows could not be used")
+    wrong = sum(bool(plan.carriers) for plan in made.plans)
+    out.print(f"{len(made.plans)} files, {wrong} with an anomaly\nnext: heed evaluate {made.labels} --out results")
 
 
 @app.command(epilog="Example: heed train models/recipe.toml --data data --out runs/first")
