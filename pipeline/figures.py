@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from models.spec import MODALITIES
+from pipeline.attribution import attribution
 from pipeline.baseline import LATE_FUSION
 from pipeline.calibration import calibration, labelled_windows
 from pipeline.conditions import by_condition
@@ -41,6 +42,7 @@ def figures(files: Sequence[ScoredFile], threshold: float, confirm_windows: int)
         "by_modality": {name: _by_name(rows, name, f"by_modality.{name}", reasons) for name in MODALITIES},
         "by_condition": by_condition(rows, windows, threshold, reasons),
         "by_label": {label: _by_label(rows, label, reasons) for label in _anomalies(rows)},
+        "attribution": attribution(rows, threshold, reasons),
         "baselines": {name: _by_name(rows, name, f"baselines.{name}", reasons) for name in BASELINES},
         "reasons": reasons,
     }

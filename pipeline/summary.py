@@ -15,7 +15,14 @@ def table(metrics: dict[str, Any]) -> Table:
     result.add_column("Figure")
     result.add_column("Value", justify="right")
     result.add_column("Over", style="dim")
-    for section in (_whole(metrics), _events(metrics), _parts(metrics), _conditions(metrics), _speed(metrics)):
+    for section in (
+        _whole(metrics),
+        _events(metrics),
+        _attribution(metrics),
+        _parts(metrics),
+        _conditions(metrics),
+        _speed(metrics),
+    ):
         for line in section:
             result.add_row(*line)
         result.add_section()
@@ -53,6 +60,14 @@ def _events(metrics: dict[str, Any]) -> Iterator[Line]:
     yield "False alarms an hour (95 %)", rate, _why(metrics, "event.false_alarms_per_hour", normal)
     delays = [_value(event[f"delay_seconds_p{percent}"], 1) for percent in (50, 95)]
     yield "Delay, median / 95 %", " / ".join(delays), _why(metrics, "event.delay_seconds_p50", "seconds")
+
+
+def _attribution(metrics: dict[str, Any]) -> Iterator[Line]:
+    """Where labels say which sense shows an anomaly."""
+    if found := metrics["attribution"]:
+        each = ", ".join(f"{name} {part['right']} of {part['n']}" for name, part in found["by_modality"].items())
+        over = _why(metrics, "attribution.share", f"detected anomalies of one sense: {each}")
+        yield "Carried by the sense that shows it", _value(found["share"]), over
 
 
 def _parts(metrics: dict[str, Any]) -> Iterator[Line]:
