@@ -1,6 +1,5 @@
 """`heed doctor`: what this machine has, tried out rather than looked up in lists."""
 
-import platform
 import tempfile
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -20,6 +19,7 @@ from alerts.errors import BrokerError
 from export.bundle import DEFAULT, Bundle, open_bundle
 from export.errors import BundleError
 from export.runtime import NVIDIA, PROVIDERS, Runtime, available
+from pipeline.versions import versions
 
 DECODERS: Final = (
     *("h264", "hevc", "mjpeg", "aac", "opus", "pcm_alaw", "pcm_mulaw"),
@@ -51,7 +51,7 @@ def examine(bundle: Path | None, url: str | None, state: Path) -> dict[str, Any]
     """
     opened, model = _bundle(bundle)
     sections: dict[str, dict[str, Any]] = {
-        "versions": _versions(),
+        "versions": {**versions(), "redis-py": version("redis"), "error": None},
         "decoders": _decoders(),
         "protocols": _protocols(),
         "bundle": model,
@@ -112,19 +112,6 @@ def _where(section: Mapping[str, Any]) -> str:
         return f"{section['folder']}, writable"
     kind = "embedded, " if section["embedded"] else ""
     return f"{section['version'] or 'version not told'}, {kind}{section['place']}"
-
-
-def _versions() -> dict[str, Any]:
-    return {
-        "heed": version("heed"),
-        "Python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}",
-        "PyAV": av.__version__,
-        "FFmpeg": av.ffmpeg_version_info,
-        "ONNX Runtime": onnxruntime.__version__,
-        "redis-py": version("redis"),
-        "error": None,
-    }
 
 
 def _decoders() -> dict[str, Any]:
