@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -174,7 +175,12 @@ def evaluate(
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail on a file that is missing or cannot be read, instead of skipping it.")
     ] = False,
-    to: Annotated[Path | None, typer.Option("--out", help="Folder for metrics.json and windows.csv.")] = None,
+    to: Annotated[
+        Path | None, typer.Option("--out", help="Folder for report.html, metrics.json and windows.csv.")
+    ] = None,
+    compare: Annotated[
+        list[Path] | None, typer.Option(help="Folder of other results over the same labels; may be repeated.")
+    ] = None,
     config: ConfigOption = None,
     bundle: BundleOption = None,
     provider: ProviderOption = None,
@@ -197,6 +203,8 @@ def evaluate(
             to,
             kind=kind,
             strict=strict,
+            compare=compare or [],
+            command=shlex.join(["heed", *sys.argv[1:]]),
             progress=lambda done, total: bar.update(task, completed=done, total=total),
             warn=lambda line: err.print(f"heed: {line}"),
         )

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,10 +18,12 @@ from pipeline.annotations.read import Format, read_annotations
 from pipeline.config import Config, EngineConfig
 from pipeline.errors import HeedError, SourceError
 from pipeline.figures import BASELINES, figures
-from pipeline.labels import rows_by_path
+from pipeline.labels import listed_name, rows_by_path
 from pipeline.offline import Progress, score_files
+from pipeline.report.runs import Run, labels_sha256, read_runs
 from pipeline.score import CONDITIONS
 from pipeline.scored import ScoredFile, ScoredWindow, row_windows
+from pipeline.versions import versions
 
 Warn = Callable[[str], None]
 """Told in one line what went wrong without stopping the rest."""
@@ -47,6 +50,8 @@ def evaluate(
     *,
     kind: Format = Format.AUTO,
     strict: bool = False,
+    compare: Sequence[Path] = (),
+    command: str | None = None,
     progress: Progress = lambda _done, _all: None,
     warn: Warn = lambda _line: None,
 ) -> dict[str, Any]:
@@ -56,9 +61,11 @@ def evaluate(
         labels: a labels file, the annotations of a data set, or a folder of folders named by label.
         bundle: folder of the model; none means the configuration's.
         config: `engine` and `event` are used.
-        out: folder for `metrics.json` and `windows.csv`; none writes nothing.
+        out: folder for `report.html`, `metrics.json` and `windows.csv`; none writes nothing.
         kind: form of the labels; `auto` tells it by what is in them.
         strict: whether a file that is not there or cannot be read is an error.
+        compare: folders of other results over the same labels, for the report.
+        command: how this was asked for, for the report.
         progress: called after every batch.
         warn: called for files that are not there, every file that cannot be read and every row without a window.
 
@@ -68,10 +75,12 @@ def evaluate(
         BundleError: the bundle is wrong.
         ProviderError: the configured provider cannot be used.
         OutputError: `out` cannot be written.
+        CompareError: a folder of `compare` holds no results over these labels, or there is no `out`.
     """
     rows = rows_by_path(read_annotations(labels, kind, strict=strict, warn=warn))
     if out is not None:
         _make_folder(out)
+    others = read_runs(compare, rows, labels, has_report=out is not None)
     runtime = _open(bundle, config.engine)
     began = time.perf_counter()
     files, unread = score_files(rows, runtime, config, progress, strict=strict)
@@ -85,12 +94,21 @@ def evaluate(
         "bundle": {"name": runtime.bundle.name, "sha256": runtime.bundle.sha256, "provider": runtime.provider},
         **figures(files, runtime.bundle.manifest.threshold, config.event.confirm_windows),
         "speed": speed,
-        "failed": [{"path": _name(path, labels), "error": error} for path, error in failed],
+        "labels": {"path": str(labels), "sha256": labels_sha256(rows, labels)},
+        "run": {"command": command, "at": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC", "versions": versions()},
+        "failed": [{"path": listed_name(path, labels), "error": error} for path, error in failed],
     }
     if out is not None:
         _write(out / "windows.csv", _windows_csv(files, labels))
         _write(out / "metrics.json", json.dumps(metrics, indent=2, allow_nan=False) + "\n")
+        _write(out / "report.html", _report(Run("this run", metrics, files), others, labels, runtime, config))
     return metrics
+
+
+def _report(run: Run, others: Sequence[Run], labels: Path, runtime: Runtime, config: Config) -> str:
+    from pipeline.report.page import page  # only who wants a report waits for what draws it
+
+    return page(run, others, labels, runtime.spec, config.event)
 
 
 def _open(bundle: Path | None, engine: EngineConfig) -> Runtime:
@@ -123,7 +141,7 @@ def _windows_csv(files: Sequence[ScoredFile], labels: Path) -> str:
     writer = csv.DictWriter(text, WINDOW_COLUMNS, lineterminator="\n")
     writer.writeheader()
     for file in files:
-        path = _name(file.path, labels)
+        path = listed_name(file.path, labels)
         writer.writerows({"path": path, **_window_record(window)} for window in file.windows)
     return text.getvalue()
 
@@ -141,12 +159,6 @@ def _window_record(window: ScoredWindow) -> dict[str, object]:
         **{f"{name}_contribution": value for name, value in window.contributions.items()},
         **{f"with_{name}": value for name, value in window.conditions.items()},
     }
-
-
-def _name(path: Path, labels: Path) -> str:
-    """The path as the labels have it."""
-    folder = labels if labels.is_dir() else labels.parent
-    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
 
 
 def _make_folder(out: Path) -> None:

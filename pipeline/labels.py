@@ -93,6 +93,12 @@ def rows_by_path(rows: Iterable[Row]) -> dict[Path, list[Row]]:
     return files
 
 
+def listed_name(path: Path, labels: Path) -> str:
+    """A path as the labels have it: relative to their folder, if it is in there."""
+    folder = labels if labels.is_dir() else labels.parent
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
+
+
 def truth(rows: Sequence[Row], duration_seconds: float) -> Truth:
     """What is anomaly and what is normal in one file.
 

@@ -129,7 +129,7 @@ def score_files(
             rows=tuple(rows[path]),
             duration_seconds=reading.duration_seconds(path),
             windows=tuple(window for window, _ in kept[path]),
-            events=_found(events((scores for _, scores in kept[path]), config.event)),
+            events=found_events(events((scores for _, scores in kept[path]), config.event)),
         )
         for path in rows
         if path in ended
@@ -156,7 +156,7 @@ def _scored(window: Window, scores: Scores) -> ScoredWindow:
     )
 
 
-def _found(told: Iterable[Event]) -> tuple[FoundEvent, ...]:
+def found_events(told: Iterable[Event]) -> tuple[FoundEvent, ...]:
     """Begins and ends of one file, joined; the tracker ends every event it began."""
     decided: dict[tuple[str, float], float] = {}
     found = []
