@@ -208,6 +208,12 @@ def test_ordinary_rows_are_about_as_long_as_an_anomaly() -> None:
     ]
 
 
+def test_lines_alone_end_with_the_last_of_them() -> None:
+    said = [Part("text", "bed", clip("normal", "a", "Hello."), 1.0, 3.0)]
+    said.append(Part("text", "act", clip("normal", "b", "Good bye."), 5.0, 6.5))
+    assert label_rows(FilePlan("a.mkv", 40.0, 10.0, tuple(said))) == [(0.0, 6.5, "normal", "")]
+
+
 def test_a_slow_clip_repeats_pictures_and_another_shape_gets_bars(labels: dict[str, Path]) -> None:
     slow = pictures(labels["video"].parent / "calm.mp4", 0, 2, (64, 64))
     assert len(slow) in {29, 30}  # the last one covers two cells
@@ -263,7 +269,21 @@ def test_a_folder_that_cannot_be_made_is_told(labels: dict[str, Path], tmp_path:
 
 def test_the_command_tells_what_it_made_and_what_comes_next(labels: dict[str, Path], tmp_path: Path) -> None:
     inputs = [word for name in MODALITIES for word in (f"--{name}", str(labels[name]))]
-    options = ["--num", "1", "--seconds", "15", "--normal", "1", "--snr-db", "9", "9", "--out", str(tmp_path)]
+    options = [
+        "--num",
+        "1",
+        "--seconds",
+        "15",
+        "--normal",
+        "1",
+        "--double",
+        "0",
+        "--snr-db",
+        "9",
+        "9",
+        "--out",
+        str(tmp_path),
+    ]
     result = CliRunner().invoke(app, ["compose", *inputs, *options])
     assert result.exit_code == 0
     assert "1 files, 0 with an anomaly\nnext: heed evaluate" in result.output

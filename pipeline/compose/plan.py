@@ -90,6 +90,12 @@ class FilePlan:
         return tuple(name for name in MODALITIES if any(not part.clip.is_normal for part in self.of(name, "act")))
 
     @property
+    def end_seconds(self) -> float:
+        """Where it really ends: lines alone end with the last of them."""
+        is_text = all(part.modality == "text" for part in self.parts)
+        return max(part.end_seconds for part in self.parts) if is_text else self.seconds
+
+    @property
     def group(self) -> str:
         """The recording that is seen all along, else the one heard, else the theme that is read."""
         shown = next(name for name in MODALITIES if self.of(name, "bed") or self.of(name, "act"))
@@ -107,9 +113,9 @@ def label_rows(plan: FilePlan) -> list[LabelRow]:
     for carrier in plan.carriers:
         act = plan.of(carrier, "act")
         rows.append((act[0].start_seconds, act[-1].end_seconds, act[0].clip.label, shows))
-    start = min((row[0] for row in rows), default=plan.seconds + EDGE_SECONDS) - EDGE_SECONDS
-    end = max((row[1] for row in rows), default=plan.seconds) + EDGE_SECONDS
-    return sorted([*rows, *_pieces(0.0, start), *_pieces(end, plan.seconds)])
+    start = min((row[0] for row in rows), default=plan.end_seconds + EDGE_SECONDS) - EDGE_SECONDS
+    end = max((row[1] for row in rows), default=plan.end_seconds) + EDGE_SECONDS
+    return sorted([*rows, *_pieces(0.0, start), *_pieces(end, plan.end_seconds)])
 
 
 def _pieces(start: float, end: float) -> Iterator[LabelRow]:
