@@ -7,7 +7,9 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
+from models import parallel
 from models.augment import augment_frames, augment_samples, drop_words
+from models.bags import draw_bags, top_mean
 from models.fit import Stage
 from models.network import Network
 from models.pool import Pool
@@ -56,11 +58,13 @@ def features(network: Network, name: str, inputs: tuple[Tensor, ...]) -> Tensor:
     """Features (N, F) of windows, in batches, without gradients."""
     encoder, device = getattr(network, name), next(network.parameters()).device
     parts = []
-    for i in range(0, len(inputs[0]), _EVALUATION_BATCH):
-        batch = tuple(part[i : i + _EVALUATION_BATCH] for part in inputs)
+    mine = parallel.own(inputs)
+    for i in range(0, len(mine[0]), _EVALUATION_BATCH):
+        batch = tuple(part[i : i + _EVALUATION_BATCH] for part in mine)
         with torch.inference_mode():
             parts.append(encoder.features(*(part.to(device) for part in (_cut(batch) if name == "text" else batch))))
-    return torch.cat(parts).clone() if parts else torch.zeros(0, encoder.num_features, device=device)
+    rows = torch.cat(parts).clone() if parts else torch.zeros(0, encoder.num_features, device=device)
+    return parallel.gathered(rows, len(inputs[0]))
 
 
 def _cut(words: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -86,19 +90,22 @@ def judgement_loss(anomaly: Tensor, classes: Tensor, labels: Tensor) -> Tensor:
 def _stage(network: Network, index: int, train: Pool, validation: Pool, plan: EncoderPlan, recipe: Recipe) -> Stage:
     name = MODALITIES[index]
     encoder, head = getattr(network, name), network.fusion.heads[index]
-    # Half normal, half anomalous; among the anomalous, a label counts with the root of how often it occurs.
-    counts = torch.bincount(train.labels).float()
-    weight = counts.clamp(min=1).rsqrt()[train.labels]
-    is_normal = train.labels == 0
-    weight = torch.where(is_normal, weight / weight[is_normal].sum(), weight / weight[~is_normal].sum())
+    weight = _weights(train.labels)
+    bags = torch.arange(len(train)) if train.bags is None else train.bags
+    size, k = plan.bag, plan.top_k or max(1, plan.bag // 4)
 
     def loss(generator: Generator) -> Tensor:
-        chosen = torch.multinomial(weight, plan.batch, replacement=True, generator=generator)
+        chosen = torch.multinomial(weight, plan.batch // size, replacement=True, generator=generator)
+        labels = train.labels[chosen]
+        if size > 1:
+            chosen = draw_bags(bags, chosen, size, generator).flatten()
         inputs = augmented(network, name, train, chosen, generator)
         with _precision(recipe, name, inputs[0].device):
-            tokens = encoder(*inputs)
-        anomaly, classes = head(tokens.float())
-        return judgement_loss(anomaly, classes, train.labels[chosen].to(tokens.device))
+            tokens = encoder(*parallel.own(inputs))
+        anomaly, classes = head(parallel.gathered(tokens.float(), len(chosen)))
+        if size > 1:
+            anomaly, classes = top_mean(anomaly.unflatten(0, (-1, size)), classes.unflatten(0, (-1, size)), k)
+        return judgement_loss(anomaly, classes, labels.to(tokens.device))
 
     return Stage(
         name=name,
@@ -110,6 +117,13 @@ def _stage(network: Network, index: int, train: Pool, validation: Pool, plan: En
         score=_validation_auc(network, name, head, validation),
         frozen={encoder: plan.freeze_epochs},
     )
+
+
+def _weights(labels: Tensor) -> Tensor:
+    """How often windows are drawn: half of the draws normal, half anomalous; a label with the root of its count."""
+    weight = torch.bincount(labels).float().clamp(min=1).rsqrt()[labels]
+    is_normal = labels == 0
+    return torch.where(is_normal, weight / weight[is_normal].sum(), weight / weight[~is_normal].sum())
 
 
 def _validation_auc(network: Network, name: str, head: nn.Module, validation: Pool) -> Callable[[], float]:

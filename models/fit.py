@@ -12,10 +12,11 @@ from torch import Generator, Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
+from models import parallel
 from models.average import Average
 from models.errors import TrainingError
 from models.recipe import Plan
-from models.record import Epoch, write_history
+from models.record import Epoch, draw_curves, write_history
 from models.storage import save_whole
 
 Progress = Callable[[str, int, int], None]
@@ -94,7 +95,7 @@ class Fitting:
     def judge(self) -> float:
         """The validation score of the averaged weights."""
         with self._average.applied():
-            score = self.stage.score()
+            score = parallel.agreed(self.stage.score())
         self._waited = 0 if score > self._best else self._waited + 1
         if score >= self._best:
             self._best = score
@@ -145,6 +146,7 @@ class Fitting:
             loss = self.stage.loss(generator) / self.stage.plan.accumulate
             loss.backward()
             total += loss.item()
+        parallel.average_gradients(self._learning())
         norm = nn.utils.clip_grad_norm_(self._learning(), 1.0)
         if not math.isfinite(total):
             raise TrainingError(f"the loss is {total}")
@@ -159,7 +161,7 @@ class Fitting:
 
 
 class Run:
-    """A run's folder: `network.pt`, `checkpoint.pt`, `history.csv`."""
+    """A run's folder: `checkpoint.pt`, `history.csv`, `curves.png`."""
 
     def __init__(self, folder: Path, network: nn.Module, seed: int, progress: Progress) -> None:
         self.folder, self.network, self.seed, self.progress = folder, network, seed, progress
@@ -196,6 +198,8 @@ class Run:
         fitting.finish()
         self._done.append(stage.name)
         self._save()
+        if parallel.is_first():
+            draw_curves(self.folder / "curves.png", self.history)
 
     def _epoch(self, fitting: Fitting) -> Epoch:
         name, begun = fitting.stage.name, time.perf_counter()
@@ -218,6 +222,8 @@ class Run:
         return f'{self._checkpoint} holds {held}: go on from it with precision = "fp32", or {again}'
 
     def _save(self, **stage: Any) -> None:
+        if not parallel.is_first():
+            return
         history = [tuple(epoch) for epoch in self.history]
         save_whole(
             self._checkpoint,

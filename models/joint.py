@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
+from models import parallel
 from models.compose import Sequences, compose
 from models.encoders import augmented, features, is_learnable, judgement_loss
 from models.fit import Stage
@@ -73,8 +74,9 @@ class Inputs:
         for m, name in enumerate(MODALITIES):
             chosen, places = indices[..., m].unique(return_inverse=True)
             if len(self.pools[name]):
-                tokens = getattr(network, name)(*augmented(network, name, self.pools[name], chosen, generator))
-                parts.append(tokens[places.to(device)])
+                inputs = augmented(network, name, self.pools[name], chosen, generator)
+                tokens = getattr(network, name)(*parallel.own(inputs))
+                parts.append(parallel.gathered(tokens, len(chosen))[places.to(device)])
             else:
                 parts.append(torch.zeros(*places.shape, network.spec.token_size, device=device))
         return torch.stack(parts, dim=2)

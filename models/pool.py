@@ -19,13 +19,16 @@ class Pool:
     """int64 (N,): 0 is normal, `i + 1` is the spec's label `i`."""
     groups: NDArray[np.str_]
     """(N,) the recordings they come from."""
+    bags: Tensor | None = None
+    """int64 (N,) the labelled rows they come from, numbered; None: each window has one to itself."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, chosen: Tensor) -> "Pool":
         """Some of the windows, by index or mask."""
-        return Pool(tuple(part[chosen] for part in self.inputs), self.labels[chosen], self.groups[chosen.numpy()])
+        bags = None if self.bags is None else self.bags[chosen]
+        return Pool(tuple(part[chosen] for part in self.inputs), self.labels[chosen], self.groups[chosen.numpy()], bags)
 
     def split(self, fraction: float, seed: int) -> tuple["Pool", "Pool"]:
         """Train and validation, cut between groups: each label has about `fraction` of its windows in validation."""

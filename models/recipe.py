@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from models.errors import RecipeError
 from models.spec import Spec
@@ -63,6 +63,18 @@ class EncoderPlan(Plan):
     """Highest learning rate of the projection and the head, which begin from nothing; `rate` is the backbone's."""
     freeze_epochs: int = Field(default=0, ge=0)
     """First epochs in which only projection and head learn: for a backbone that begins from weights."""
+    bag: int = Field(default=1, ge=1)
+    """Windows of a row judged together, by those that show most; 1 is each window by itself."""
+    top_k: int = Field(default=0, ge=0)
+    """How many of a bag's windows those are; 0 is a quarter, at least one."""
+
+    @model_validator(mode="after")
+    def _bags_fit(self) -> "EncoderPlan":
+        if self.bag > self.batch:
+            raise ValueError(f"bag {self.bag} is more than batch {self.batch}")
+        if self.top_k > self.bag:
+            raise ValueError(f"top_k {self.top_k} is more than bag {self.bag}")
+        return self
 
 
 class VideoPlan(EncoderPlan):
@@ -146,6 +158,8 @@ class Recipe(Section):
     labels: tuple[str, ...] = Spec().labels
     """Kinds of anomaly; rows with any other label are left out."""
     data: tuple[Data, ...] = ()
+    test: tuple[Path, ...] = ()
+    """Labels files that training must not see: none of their files and groups may be in `data`."""
     video: VideoPlan = VideoPlan()
     audio: AudioPlan = AudioPlan()
     text: TextPlan = TextPlan()
@@ -170,7 +184,8 @@ def read_recipe(path: Path, data: Path | None = None) -> Recipe:
         raise RecipeError(f"recipe: {path}: no [[data]]; name at least one labels file")
     root = data or path.parent
     located = tuple(entry.model_copy(update={"labels": (root / entry.labels).resolve()}) for entry in recipe.data)
-    return recipe.model_copy(update={"data": located})
+    test = tuple((root / path).resolve() for path in recipe.test)
+    return recipe.model_copy(update={"data": located, "test": test})
 
 
 def _complaint(detail: Any) -> str:

@@ -58,10 +58,11 @@ def draw_curves(path: Path, epochs: Sequence[Epoch]) -> None:
     for (upper, lower), stage in zip(axes.T, stages, strict=True):
         rows = [epoch for epoch in epochs if epoch.stage == stage]
         numbers = [row.epoch for row in rows]
-        upper.plot(numbers, [row.train_loss for row in rows], color="tab:orange")
-        lower.plot(numbers, [row.validation_score for row in rows], color="tab:blue")
+        upper.plot(numbers, [row.train_loss for row in rows], color="tab:orange", marker=".")
+        lower.plot(numbers, [row.validation_score for row in rows], color="tab:blue", marker=".")
         upper.set_title(stage)
         lower.set_xlabel("epoch")
+        lower.xaxis.get_major_locator().set_params(integer=True)
     axes[0, 0].set_ylabel("loss")
     axes[1, 0].set_ylabel("validation score")
     picture = io.BytesIO()

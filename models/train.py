@@ -1,7 +1,6 @@
 """Training from windows to a run folder: encoders alone, alignment, joint fine-tuning, calibration, threshold."""
 
 import json
-import platform
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from models import encoders, joint
+from models import encoders, joint, parallel
+from models.environment import environment, process
 from models.errors import RecipeError
 from models.fit import Progress, Run
 from models.network import Architecture, Network, begin_network, load_network, save_network
@@ -18,6 +18,9 @@ from models.recipe import Recipe
 from models.spec import MODALITIES, Spec
 from models.statistics import platt, roc_auc
 from models.storage import write_whole
+
+FEW = 20
+"""Windows of a side of validation under which its figures say little."""
 
 
 def train(
@@ -32,7 +35,7 @@ def train(
     Args:
         recipe: what to do.
         pools: windows of each modality; a pool may be empty.
-        folder: of the run; gets `network.pt`, `run.json`, `history.csv`.
+        folder: of the run; gets `network.pt`, `run.json`, `history.csv`, `curves.png`.
         progress: told of every step.
         begun: told what is about to happen, in words.
 
@@ -49,9 +52,10 @@ def train(
     split = {name: pools[name].split(recipe.validation, recipe.seed) for name in MODALITIES}
     learned = {name: parts[0] for name, parts in split.items()}
     kept = {name: parts[1] for name, parts in split.items()}
-    _check(learned, kept)
+    _check(learned, kept, begun)
     torch.manual_seed(recipe.seed)
     network = begin_network(spec, _architecture(recipe), recipe.video.weights, recipe.text.weights)
+    parallel.share_norms(network)
     run = Run(folder, network.to(_device(recipe)), recipe.seed, progress)
     begun("encoders, each alone")
     for stage in encoders.stages(network, learned, kept, recipe):
@@ -64,8 +68,10 @@ def train(
         run.fit(stage)
     network.cpu().eval()
     report = _report(network, learned, kept, recipe)
-    save_network(network, folder / "network.pt")
-    _write_json(folder / "run.json", report)
+    report["process"] = process(sum(epoch.seconds for epoch in run.history))
+    if parallel.is_first():
+        save_network(network, folder / "network.pt")
+        write_whole(folder / "run.json", (json.dumps(report, indent=2) + "\n").encode())
     return report
 
 
@@ -99,22 +105,30 @@ def _device(recipe: Recipe) -> torch.device:
     return torch.device("cuda" if has_gpu and recipe.device != "cpu" else "cpu")
 
 
-def _check(learned: dict[str, Pool], kept: dict[str, Pool]) -> None:
+def _check(learned: dict[str, Pool], kept: dict[str, Pool], say: Callable[[str], None]) -> None:
     if not any(map(encoders.is_learnable, learned.values())):
         counts = ", ".join(f"{name}: {_counts(pool)}" for name, pool in learned.items())
-        raise RecipeError(
-            f"train: windows: no modality has both normal and anomalous ones ({counts}); add labelled files"
-        )
-    for name in MODALITIES:
-        if encoders.is_learnable(learned[name]) and not encoders.is_learnable(kept[name]):
+        has_normal, has_anomalous = (any(_num(pool)[i] for pool in learned.values()) for i in (0, 1))
+        lacking = "add files labelled `normal`" if not has_normal else "add files labelled with an anomaly"
+        remedy = "add both of one modality" if has_normal and has_anomalous else lacking
+        raise RecipeError(f"train: windows: no modality has both normal and anomalous ones ({counts}); {remedy}")
+    for name in filter(lambda name: encoders.is_learnable(learned[name]), MODALITIES):
+        if not encoders.is_learnable(kept[name]):
             raise RecipeError(
                 f"train: {name}: too few recordings to keep both normal and anomalous ones for validation;"
                 " add recordings, each with its own `group`"
             )
+        if min(_num(kept[name])) < FEW:
+            say(f"train: {name}: validates on {_counts(kept[name])} windows only; its figures will mean little")
+
+
+def _num(pool: Pool) -> tuple[int, int]:
+    """Normal and anomalous windows."""
+    return int((pool.labels == 0).sum()), int((pool.labels > 0).sum())
 
 
 def _counts(pool: Pool) -> str:
-    return f"{int((pool.labels == 0).sum())} normal and {int((pool.labels > 0).sum())} anomalous"
+    return "{} normal and {} anomalous".format(*_num(pool))
 
 
 def _report(network: Network, learned: dict[str, Pool], kept: dict[str, Pool], recipe: Recipe) -> dict[str, Any]:
@@ -138,21 +152,17 @@ def _report(network: Network, learned: dict[str, Pool], kept: dict[str, Pool], r
     # `sigmoid(scale * logit + bias)` is a probability; from the threshold on, a window is an anomaly.
     threshold = _threshold(probability[~truth].numpy(), recipe.false_alarm_share)
     return {
-        "recipe": recipe.model_dump(mode="json", exclude={"data": {"__all__": {"labels"}}}),
+        "recipe": recipe.model_dump(mode="json", exclude={"data": {"__all__": {"labels"}}, "test": True}),
         "calibration": {"anomaly": (scale, bias), "modalities": own, "threshold": threshold},
         "validation_auc": {name: round(value, 4) for name, value in auc.items()},
         "windows": {
             part: {name: _counts(pool) for name, pool in pools.items()}
             for part, pools in (("train", learned), ("validation", kept))
         },
-        "environment": {"python": platform.python_version(), "torch": torch.__version__},
+        "environment": environment(),
     }
 
 
 def _threshold(ordinary: np.ndarray[tuple[int], np.dtype[np.float32]], share: float) -> float:
     """The least threshold that at most this share of ordinary windows reaches, never in the lowest or highest 2 %."""
     return float(np.clip(np.quantile(ordinary, 1 - share), 0.02, 0.98))
-
-
-def _write_json(path: Path, data: dict[str, Any]) -> None:
-    write_whole(path, (json.dumps(data, indent=2) + "\n").encode())

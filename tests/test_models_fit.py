@@ -32,8 +32,12 @@ def history(folder: Path) -> list[dict[str, str]]:
 
 
 def child(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, PROGRAM, folder, *map(str, words)]
+    command = [sys.executable, *map(str, (PROGRAM, folder, *words))]
     return subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
+
+
+def weight(module: nn.Module) -> Tensor:
+    return module.get_parameter("weight")
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +107,7 @@ def test_a_gradient_that_is_no_number_stops_it_too(tmp_path: Path) -> None:
     network = small_network()
 
     def loss(_: Generator) -> Tensor:
-        root: Tensor = (network[1].weight * 0).sum().sqrt()  # 0, with an infinite slope
-        return root
+        return (weight(network[1]) * 0).sum().sqrt()  # 0, with an infinite slope
 
     with pytest.raises(TrainingError, match='the gradient is nan in epoch 1; train with precision = "fp32", or begin'):
         Run(tmp_path, network, 0, lambda *_: None).fit(small_stage(network, loss=loss))
@@ -150,11 +153,11 @@ def test_the_epoch_that_is_asked_for_stays(tmp_path: Path, keep: str, kept: int)
     network, seen, scores = small_network(), [], iter([0.5, 0.9, 0.7, 0.6])
 
     def score() -> float:
-        seen.append(network[1].weight.detach().clone())
+        seen.append(weight(network[1]).detach().clone())
         return next(scores)
 
     Run(tmp_path, network, 0, lambda *_: None).fit(small_stage(network, keep=keep, score=score))
-    assert torch.equal(network[1].weight, seen[kept - 1])
+    assert torch.equal(weight(network[1]), seen[kept - 1])
 
 
 def test_a_stage_that_gets_no_better_ends(tmp_path: Path) -> None:
@@ -170,7 +173,8 @@ def test_two_small_batches_make_the_step_of_a_large_one() -> None:
     rows = torch.randn(2 * STEPS * 2, 8, 6)
 
     def squares(network: nn.Module, batches: Tensor) -> Tensor:
-        return network(batches).square().mean()
+        mean: Tensor = network(batches).square().mean()
+        return mean
 
     large, small = iter(rows.view(-1, 2, 8, 6)), iter(rows)
     for network, take, count in ((whole, large, 1), (parts, small, 2)):
@@ -192,12 +196,13 @@ def test_two_small_batches_make_the_step_of_a_large_one() -> None:
 def test_a_frozen_module_waits_and_what_lies_on_it_does_not() -> None:
     network = small_network()
     stage = small_stage(network, frozen={network: 2})
-    fitting, body, head = Fitting(stage, 0), network[0][0].weight, network[1].weight
+    fitting, body, head = Fitting(stage, 0), weight(network.get_submodule("0.0")), weight(network[1])
+    mean = network.get_buffer("0.1.running_mean")
     moved = []
     for _ in range(3):
-        before = body.detach().clone(), head.detach().clone(), network[0][1].running_mean.clone()
+        before = body.detach().clone(), head.detach().clone(), mean.clone()
         fitting.train(lambda *_: None)
-        now = body, head, network[0][1].running_mean
+        now = body, head, mean
         moved.append([not torch.equal(*pair) for pair in zip(before, now, strict=True)])
     assert moved == [[False, True, False], [False, True, False], [True, True, True]]
 

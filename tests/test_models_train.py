@@ -2,10 +2,12 @@
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 import torch
 from tiny import tiny_pools, tiny_recipe
@@ -69,6 +71,23 @@ def test_a_finished_run_can_be_read(run: Path) -> None:
     assert report["recipe"]["name"] == RECIPE.name
 
 
+def test_the_run_says_what_it_was_made_with(run: Path) -> None:
+    report = json.loads((run / "run.json").read_text())
+    assert torch.__version__.startswith(report["environment"]["torch"].partition("+")[0])
+    assert report["environment"]["threads"] == torch.get_num_threads()
+    assert report["process"]["seconds"] > 0
+    assert re.fullmatch("[0-9a-f]{40}", report["process"]["revision"] or "0" * 40)
+    picture = cv2.imread(str(run / "curves.png"))
+    assert picture is not None
+    assert picture.std() > 1
+
+
+def test_few_windows_of_validation_are_told(run: Path) -> None:
+    said: list[str] = []
+    train(RECIPE, tiny_pools(count=24, only=("audio",)), run, silent, said.append)
+    assert said[0].startswith("train: audio: validates on 3 normal and 3 anomalous windows only")
+
+
 def test_the_history_has_a_row_for_each_epoch(run: Path) -> None:
     with (run / "history.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -117,6 +136,12 @@ def _all_normal() -> dict[str, Any]:
     return {name: pool.take(pool.labels == 0) for name, pool in pools.items()}
 
 
+def _one_of_each() -> dict[str, Any]:
+    pools = tiny_pools(only=("video", "audio"))
+    video, audio = pools["video"], pools["audio"]
+    return pools | {"video": video.take(video.labels == 0), "audio": audio.take(audio.labels > 0)}
+
+
 def _two_recordings() -> dict[str, Any]:
     return tiny_pools(count=2, only=("text",))
 
@@ -128,8 +153,15 @@ def _no_windows() -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("pools", "complaint"),
     [
-        (_all_normal, r"no modality has both normal and anomalous ones \(video: 4 normal and 0 anomalous, .*add label"),
-        (_no_windows, "no modality has both normal and anomalous ones"),
+        (
+            _all_normal,
+            r"both normal and anomalous ones \(video: 4 normal and 0 anomalous, .*add files labelled with an an",
+        ),
+        (
+            _one_of_each,
+            r"both normal .* \(video: 4 normal and 0 anomalous, audio: 0 normal .*; add both of one modality",
+        ),
+        (_no_windows, "no modality has both normal and anomalous ones .*; add files labelled `normal`"),
         (_two_recordings, "train: text: too few recordings to keep both .* add recordings, each with its own `group`"),
     ],
 )
