@@ -34,6 +34,7 @@ class _Gathered:
     inputs: list[Any] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
+    bags: list[int] = field(default_factory=list)
 
 
 def pools(
@@ -42,6 +43,8 @@ def pools(
     tokenizer: Tokenizer,
     progress: Callable[[str, int, int], None],
     on_skip: Callable[[str], None],
+    *,
+    is_strict: bool = False,
 ) -> dict[str, Pool]:
     """The windows of every modality.
 
@@ -50,14 +53,17 @@ def pools(
         spec: sizes and labels.
         tokenizer: of the text encoder.
         progress: told of every file.
-        on_skip: told of files that cannot be read and labels that the recipe does not know.
+        on_skip: told of files that cannot be read, in the end how many, and of labels that the recipe does not know.
+        is_strict: whether a file that cannot be read is an error, once all are named.
 
     Raises:
         LabelsError: a labels file is wrong.
+        SourceError: `is_strict`, and files are missing or cannot be read.
     """
     gathered = {name: _Gathered() for name in MODALITIES}
+    num_files = num_skipped = 0
     for data in recipe.data:
-        files = rows_by_path(read_annotations(data.labels, warn=on_skip))
+        files = rows_by_path(read_annotations(data.labels, strict=is_strict, warn=on_skip))
         found = {row.label for rows in files.values() for row in rows}
         for label in sorted(found - {NORMAL, *spec.labels}):
             on_skip(f"labels: {data.labels}: label {label} is not in the recipe's labels; its rows are left out")
@@ -66,7 +72,14 @@ def pools(
                 _gather(path, rows, data, spec, gathered)
             except SourceError as error:
                 on_skip(str(error))
+                num_skipped += 1
             progress(data.labels.parent.name, done, len(files))
+        num_files += len(files)
+    if num_skipped:
+        count = f"{num_skipped} of {num_files} files"
+        if is_strict:
+            raise SourceError(f"train: {count} cannot be read; mend or leave them out, or train without --strict")
+        on_skip(f"train: {count} skipped")
     if not any(part.labels for part in gathered.values()):
         raise LabelsError("labels: no file could be used; mend the messages above")
     return {
@@ -74,6 +87,29 @@ def pools(
         "audio": _pool(gathered["audio"], (_stack(gathered["audio"], (spec.num_samples,), np.float32),)),
         "text": _pool(gathered["text"], encode(gathered["text"].inputs, tokenizer, spec)),
     }
+
+
+def check_sides(recipe: Recipe) -> None:
+    """Sees to it that no file and no group is both learned from and in one of the recipe's `test` files.
+
+    Raises:
+        LabelsError: one is, or a labels file is wrong.
+    """
+    learned = {mark: data.labels for data in recipe.data for mark in _marks(data.labels)}
+    for path in recipe.test:
+        both = sorted(_marks(path) & learned.keys())
+        if both:
+            others = f" (and {len(both) - 1} more)" if len(both) > 1 else ""
+            raise LabelsError(
+                f"train: {' '.join(both[0])}{others} is in both {learned[both[0]]} and {path}; move it to one side"
+            )
+
+
+def _marks(labels: Path) -> set[tuple[str, str]]:
+    """Files and groups of a labels file."""
+    rows = read_annotations(labels)
+    groups = {("group", row.group) for row in rows if row.group}
+    return groups | {("file", str(row.path.resolve())) for row in rows}
 
 
 def encode(texts: Sequence[str], tokenizer: Tokenizer, spec: Spec) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -107,6 +143,7 @@ def _take(name: str, row: Row, inside: Iterable[Window], spec: Spec, into: _Gath
         found = [part for part, loud in zip(found, loudness, strict=True) if loud >= QUIET * max(loudness)]
     into.inputs += found
     into.labels += [label] * len(found)
+    into.bags += [into.bags[-1] + 1 if into.bags else 0] * len(found)
     into.groups += [row.group or str(row.path)] * len(found)
 
 
@@ -120,4 +157,5 @@ def _stack(gathered: _Gathered, shape: tuple[int, ...], kind: type[Any]) -> NDAr
 
 def _pool(gathered: _Gathered, inputs: tuple[NDArray[Any], ...]) -> Pool:
     labels = torch.tensor(gathered.labels, dtype=torch.int64)
-    return Pool(tuple(map(torch.from_numpy, inputs)), labels, np.array(gathered.groups, dtype=np.str_))
+    bags = torch.tensor(gathered.bags, dtype=torch.int64)
+    return Pool(tuple(map(torch.from_numpy, inputs)), labels, np.array(gathered.groups, dtype=np.str_), bags)

@@ -2,12 +2,13 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from pydantic import ValidationError
 from export.parity import Arrays
 from export.runtime import open_tokenizer
 from export.write import reference, write_bundle
+from models import parallel
 from models.errors import RecipeError, StorageError
 from models.fit import Progress
 from models.recipe import Recipe, read_recipe
@@ -23,7 +25,7 @@ from models.spec import Spec
 from models.storage import write_whole
 from models.text import find_tokenizer
 from models.train import read_run, train
-from pipeline.dataset import pools
+from pipeline.dataset import check_sides, pools
 from pipeline.errors import SourceError
 from pipeline.media import open_media
 from pipeline.scene import demo_scene, render
@@ -37,21 +39,50 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def learn(
-    path: Path, out: Path, data: Path | None, progress: Progress, say: Callable[[str], None], seed: int | None = None
-) -> dict[str, Any]:
-    """Trains by a recipe, or goes on with the run that `out` holds.
+    path: Path,
+    data: Path | None,
+    runs: dict[Path, int | None],
+    progress: Progress,
+    say: Callable[[str], None],
+    *,
+    is_strict: bool = False,
+) -> list[dict[str, Any]]:
+    """Trains by a recipe, or goes on with the runs that the folders hold; torchrun may have started this.
+
+    Args:
+        path: of the recipe.
+        data: what its labels files are relative to, if not to the recipe.
+        runs: the seed of each run, by its folder; None is the recipe's.
+        progress: told of every file and every step.
+        say: told of what is left out, and of what is about to happen.
+        is_strict: whether a file that cannot be read is an error.
+
+    Returns:
+        What `run.json` of each run holds.
 
     Raises:
-        RecipeError, LabelsError, WeightsError, TrainingError: see `models.train.train`.
+        RecipeError, LabelsError, WeightsError, TrainingError, StorageError: see `models.train.train`.
+        SourceError: `is_strict`, and a file cannot be read.
     """
     recipe = read_recipe(path, data)
-    if seed is not None:
-        recipe = recipe.model_copy(update={"seed": seed})
-    _check_folder(out, recipe)
-    spec = Spec(labels=recipe.labels)
-    tokenizer = open_tokenizer(find_tokenizer(recipe.text.weights), spec)
-    gathered = pools(recipe, spec, tokenizer, progress, say)
-    return train(recipe, gathered, out, progress, say)
+    recipes = {
+        folder: recipe if seed is None else recipe.model_copy(update={"seed": seed}) for folder, seed in runs.items()
+    }
+    with parallel.joined():
+        for folder, seeded in recipes.items():
+            _check_folder(folder, seeded)
+        check_sides(recipe)
+        spec = Spec(labels=recipe.labels)
+        tokenizer = open_tokenizer(find_tokenizer(recipe.text.weights), spec)
+        gathered = pools(recipe, spec, tokenizer, progress, say, is_strict=is_strict)
+        return [train(seeded, gathered, folder, progress, say) for folder, seeded in recipes.items()]
+
+
+def spread(reports: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Mean and standard deviation over seeds of each validation AUC, by modality."""
+    names = [name for name in reports[0]["validation_auc"] if all(name in r["validation_auc"] for r in reports)]
+    values = {name: [report["validation_auc"][name] for report in reports] for name in names}
+    return {name: {"mean": fmean(found), "deviation": stdev(found)} for name, found in values.items()}
 
 
 def probe_windows(source: str, spec: Spec) -> Arrays:
@@ -116,7 +147,8 @@ def _check_folder(out: Path, recipe: Recipe) -> None:
         raise RecipeError(f"train: {kept}: not a recipe of this version; name another folder") from None
     except OSError as error:
         raise StorageError(f"train: {out}: {error.strerror}; name another folder") from None
-    write_whole(kept, recipe.model_dump_json().encode())
+    if parallel.is_first():
+        write_whole(kept, recipe.model_dump_json().encode())
 
 
 def _lasting(recipe: Recipe) -> Recipe:

@@ -58,10 +58,15 @@ def train(
     to: Annotated[Path, typer.Option("--out", help="Folder of the run. One that was cut off goes on.")],
     data: Annotated[Path | None, typer.Option(help="Folder the recipe's labels files are relative to.")] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Several, as 0,1,2: a run of each in RUN/seed-0 …")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail on a file that cannot be read.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Train the networks: encoders alone, alignment, fusion."""
-    learn = _training("train").learn
+    """Train the networks: encoders alone, alignment, fusion. Under torchrun, in several processes."""
+    learning = _training("train")
+    # Of the processes that torchrun starts, one tells.
+    out.quiet = err.quiet = not learning.parallel.is_first()
+    runs = _runs(to, seed, seeds)
     with progress_bar() as bar:
         tasks: dict[str, Any] = {}
 
@@ -70,12 +75,18 @@ def train(
                 tasks[name] = bar.add_task(name, total=total)
             bar.update(tasks[name], completed=done, total=total)
 
-        report = learn(recipe, to, data, progress, lambda line: err.print(f"heed: {line}"), seed)
-    if as_json:
-        sys.stdout.write(json.dumps(report, indent=2) + "\n")
-        return
-    figures = ", ".join(f"{name} {auc:.3f}" for name, auc in report["validation_auc"].items())
-    out.print(f"validation AUC: {figures}\nnext: heed export {to} --out BUNDLE")
+        reports = learning.learn(
+            recipe, data, runs, progress, lambda line: err.print(f"heed: {line}"), is_strict=strict
+        )
+    if len(reports) == 1:
+        found, lines = reports[0], _auc_lines(reports[0], to)
+    else:
+        found = {"spread": learning.spread(reports), "runs": reports}
+        lines = _spread_lines(found["spread"], list(runs))
+    if not as_json:
+        out.print(lines)
+    elif learning.parallel.is_first():
+        sys.stdout.write(json.dumps(found, indent=2) + "\n")
 
 
 @app.command(
@@ -126,6 +137,29 @@ def verify(
     for name, difference in parity.differences.items():
         what = "probability" if name == "anomaly" else "token"
         out.print(f"  {name:8} {what:12} max difference {difference:.2e}")
+
+
+def _runs(to: Path, seed: int | None, seeds: str | None) -> dict[Path, int | None]:
+    """The seed of each run, by its folder."""
+    if seeds is None:
+        return {to: seed}
+    try:
+        numbers = [int(part) for part in seeds.split(",")]
+    except ValueError:
+        raise ConfigError(f"train: --seeds {seeds}: not whole numbers; write them as 0,1,2") from None
+    if len(set(numbers)) < 2 or len(set(numbers)) < len(numbers):
+        raise ConfigError(f"train: --seeds {seeds}: fewer than two, or one twice; write them as 0,1,2")
+    return {to / f"seed-{number}": number for number in numbers}
+
+
+def _auc_lines(report: dict[str, Any], run: Path) -> str:
+    figures = ", ".join(f"{name} {auc:.3f}" for name, auc in report["validation_auc"].items())
+    return f"validation AUC: {figures}\nnext: heed export {run} --out BUNDLE"
+
+
+def _spread_lines(spread: dict[str, dict[str, float]], runs: list[Path]) -> str:
+    figures = ", ".join(f"{name} {auc['mean']:.3f} ± {auc['deviation']:.3f}" for name, auc in spread.items())
+    return f"validation AUC of {len(runs)} seeds: {figures}\nnext: heed export {runs[0]} --out BUNDLE"
 
 
 def _named_file(text: str) -> tuple[str, Path]:

@@ -84,6 +84,8 @@ def written(path: Path, text: str) -> Path:
         (["watch", "--config", "none.toml"], 2, "config: none.toml: No such file or directory; name an existing file"),
         (["watch", "a.mp4", "--bundle", "none"], 1, "bundle: none: No such file or directory; name a folder that"),
         (["subscribe", "--redis", f"http://:{PASSWORD}@a"], 1, "redis: not a Redis URL; write redis://"),
+        (["train", "a.toml", "--out", "run", "--seeds", "0,a"], 2, "train: --seeds 0,a: not whole numbers; write them"),
+        (["train", "a.toml", "--out", "run", "--seeds", "1,1"], 2, "train: --seeds 1,1: fewer than two, or one twice;"),
         (["evaluate", "none.csv"], 2, "labels: none.csv: No such file or directory; name an existing CSV file"),
     ],
 )

@@ -14,8 +14,8 @@ from tokenizers.pre_tokenizers import Whitespace
 from models.pool import Pool
 from models.recipe import Data, Recipe
 from models.spec import Spec
-from pipeline.dataset import encode, pools
-from pipeline.errors import LabelsError
+from pipeline.dataset import check_sides, encode, pools
+from pipeline.errors import LabelsError, SourceError
 from pipeline.item import Cue
 from pipeline.labels import Row
 from pipeline.scored import row_windows
@@ -114,3 +114,46 @@ def test_words_become_ids_and_a_mask_as_wide_as_the_spec_says() -> None:
     assert ids.shape == mask.shape == (2, SPEC.num_tokens)
     assert ids[:, :4].tolist() == [[2, 0, 0, 0], [1, 2, 0, 0]]
     assert mask.sum(axis=1).tolist() == [1, 3]
+
+
+def test_windows_of_a_row_are_a_bag(tmp_path: Path) -> None:
+    write_media(tmp_path / "calm.mkv", 4.0)
+    write_media(tmp_path / "fight.mkv", 3.0)
+    found, _ = learned(tmp_path, "calm.mkv,,2.5,normal,\ncalm.mkv,2.5,,fight,\nfight.mkv,,,fight,\n")
+    assert found["video"].bags is not None
+    assert found["video"].bags.tolist() == [0, 0, 1, 2, 2]
+
+
+def test_files_that_cannot_be_read_are_counted_or_an_error(tmp_path: Path) -> None:
+    write_media(tmp_path / "calm.mp4", 2.0, has_audio=False)
+    (tmp_path / "text.mp4").write_text("It is a text.")
+    (tmp_path / "labels.csv").write_text(HEADER + "calm.mp4,,,normal,\ntext.mp4,,,fight,\n")
+    recipe, said = Recipe(labels=SPEC.labels, data=(Data(labels=tmp_path / "labels.csv"),)), list[str]()
+    pools(recipe, SPEC, TOKENIZER, lambda *_: None, said.append)
+    assert said[1:] == ["train: 1 of 2 files skipped"]
+    with pytest.raises(
+        SourceError, match="train: 1 of 2 files cannot be read; mend or leave them out, or train without"
+    ):
+        pools(recipe, SPEC, TOKENIZER, lambda *_: None, said.append, is_strict=True)
+    assert said[2].startswith(f"source: {tmp_path}/text.mp4: not a media file")
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("b.mp4,,,normal,yard\n", "train: group yard is in both .*/labels.csv and .*/test.csv; move it to one side"),
+        ("../{0}/a.mp4,,,normal,gate\n", r"train: file .*/a\.mp4 is in both .*/labels.csv and .*/test.csv; move"),
+        ("b.mp4,,,normal,gate\n", None),
+    ],
+)
+def test_no_file_and_no_group_is_on_both_sides(tmp_path: Path, row: str, said: str | None) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).touch()
+    (tmp_path / "labels.csv").write_text(HEADER + "a.mp4,,,fight,yard\n")
+    (tmp_path / "test.csv").write_text(HEADER + row.format(tmp_path.name))
+    recipe = Recipe(data=(Data(labels=tmp_path / "labels.csv"),), test=(tmp_path / "test.csv",))
+    if said is None:
+        check_sides(recipe)
+        return
+    with pytest.raises(LabelsError, match=said):
+        check_sides(recipe)

@@ -1,0 +1,57 @@
+"""What `heed train` sees to before and after training."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.errors import RecipeError, StorageError
+from pipeline.errors import LabelsError, SourceError
+from pipeline.learn import learn, spread
+
+RECIPE = '[text]\nweights = "random"\n[[data]]\nlabels = "labels.csv"\n'
+
+
+@pytest.fixture
+def unreadable(tmp_path: Path) -> Path:
+    """A recipe whose one file cannot be read: what comes before the reading is seen to, and nothing is trained."""
+    (tmp_path / "text.mp4").write_text("It is a text.")
+    (tmp_path / "labels.csv").write_text("path,start_seconds,end_seconds,label\ntext.mp4,,,fight\n")
+    path = tmp_path / "recipe.toml"
+    path.write_text(RECIPE)
+    return path
+
+
+def begin(recipe: Path, out: Path, seed: int | None = None, *, is_strict: bool = False) -> None:
+    learn(recipe, None, {out: seed}, lambda *_: None, lambda _: None, is_strict=is_strict)
+
+
+def test_a_run_goes_on_with_another_precision_but_with_no_other_recipe(unreadable: Path, tmp_path: Path) -> None:
+    for text in (RECIPE, 'precision = "fp32"\ndevice = "cpu"\n' + RECIPE):
+        unreadable.write_text(text)
+        with pytest.raises(LabelsError, match="no file could be used"):
+            begin(unreadable, tmp_path / "run")
+    with pytest.raises(RecipeError, match="run: holds a run of another recipe; name another folder"):
+        begin(unreadable, tmp_path / "run", seed=1)
+
+
+def test_a_folder_that_cannot_be_or_is_of_another_version_is_told(unreadable: Path, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"train: .*recipe\.toml/run: Not a directory; name another folder"):
+        begin(unreadable, unreadable / "run")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "recipe.json").write_text('{"old": 1}')
+    with pytest.raises(RecipeError, match=r"run/recipe\.json: not a recipe of this version; name another folder"):
+        begin(unreadable, tmp_path / "run")
+
+
+def test_a_file_that_cannot_be_read_ends_a_strict_training(unreadable: Path, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="train: 1 of 1 files cannot be read; mend or leave them out"):
+        begin(unreadable, tmp_path / "run", is_strict=True)
+
+
+def test_the_spread_is_mean_and_deviation_over_the_runs() -> None:
+    found = [{"audio": 0.9, "composed": 0.8}, {"audio": 0.95, "composed": 0.7}, {"audio": 0.94}]
+    told = spread([{"validation_auc": auc} for auc in found])
+    assert list(told) == ["audio"]
+    audio = [auc["audio"] for auc in found]
+    assert told["audio"] == pytest.approx({"mean": np.mean(audio), "deviation": np.std(audio, ddof=1)})
