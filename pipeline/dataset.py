@@ -64,17 +64,8 @@ def pools(
     num_files = num_skipped = 0
     for data in recipe.data:
         files = rows_by_path(read_annotations(data.labels, strict=is_strict, warn=on_skip))
-        found = {row.label for rows in files.values() for row in rows}
-        for label in sorted(found - {NORMAL, *spec.labels}):
-            on_skip(f"labels: {data.labels}: label {label} is not in the recipe's labels; its rows are left out")
-        for done, (path, rows) in enumerate(files.items(), start=1):
-            try:
-                _gather(path, rows, data, spec, gathered)
-            except SourceError as error:
-                on_skip(str(error))
-                num_skipped += 1
-            progress(data.labels.parent.name, done, len(files))
         num_files += len(files)
+        num_skipped += _gather_files(files, data, spec, gathered, progress, on_skip)
     if num_skipped:
         count = f"{num_skipped} of {num_files} files"
         if is_strict:
@@ -87,6 +78,19 @@ def pools(
         "audio": _pool(gathered["audio"], (_stack(gathered["audio"], (spec.num_samples,), np.float32),)),
         "text": _pool(gathered["text"], encode(gathered["text"].inputs, tokenizer, spec)),
     }
+
+
+def actions(plan: ActionsPlan, spec: Spec, progress: Callable[[str, int, int], None], on_skip: Callable[[str], None]) -> Pool:
+    """The windows of the video encoder's lesson; every label is an action, those of few windows are one together.
+
+    Raises:
+        LabelsError: the labels file is wrong.
+    """
+    files = rows_by_path(read_annotations(plan.labels, warn=on_skip))
+    names = sorted({row.label for rows in files.values() for row in rows})
+    every = Data(labels=plan.labels, modalities=("video",))
+    known = {"video": _Gathered()}
+    ...
 
 
 def check_sides(recipe: Recipe) -> None:
@@ -117,6 +121,29 @@ def encode(texts: Sequence[str], tokenizer: Tokenizer, spec: Spec) -> tuple[NDAr
     ids, mask = tokenize(tokenizer, texts)
     padding = ((0, 0), (0, spec.num_tokens - ids.shape[1]))
     return np.pad(ids, padding), np.pad(mask, padding)
+
+
+def _gather_files(
+    files: dict[Path, list[Row]],
+    data: Data,
+    spec: Spec,
+    gathered: dict[str, _Gathered],
+    progress: Callable[[str, int, int], None],
+    on_skip: Callable[[str], None],
+) -> int:
+    """Gathers the windows of files; gives how many of these cannot be read."""
+    num_skipped = 0
+    found = {row.label for rows in files.values() for row in rows}
+    for label in sorted(found - {NORMAL, *spec.labels}):
+        on_skip(f"labels: {data.labels}: label {label} is not in the recipe's labels; its rows are left out")
+    for done, (path, rows) in enumerate(files.items(), start=1):
+        try:
+            _gather(path, rows, data, spec, gathered)
+        except SourceError as error:
+            on_skip(str(error))
+            num_skipped += 1
+        progress(data.labels.parent.name, done, len(files))
+    return num_skipped
 
 
 def _gather(path: Path, rows: Sequence[Row], data: Data, spec: Spec, gathered: dict[str, _Gathered]) -> None:
