@@ -107,8 +107,8 @@ class SharedBatchNorm(_BatchNorm):
     def __init__(self, norm: _BatchNorm) -> None:
         super().__init__(norm.num_features, norm.eps, norm.momentum)
         self.weight, self.bias = norm.weight, norm.bias
-        self.running_mean, self.running_var = norm.running_mean, norm.running_var
-        self.num_batches_tracked = norm.num_batches_tracked
+        for name in ("running_mean", "running_var", "num_batches_tracked"):
+            setattr(self, name, norm.get_buffer(name))
         self.train(norm.training)
 
     def forward(self, x: Tensor) -> Tensor:
