@@ -57,7 +57,7 @@ def _events(metrics: dict[str, Any]) -> Iterator[Line]:
     rate = _value(event["false_alarms_per_hour"], 2)
     if event["false_alarms_per_hour_ci95"] is not None:
         rate += " ({:.2f}–{:.2f})".format(*event["false_alarms_per_hour_ci95"])
-    yield "False alarms an hour (95 %)", rate, _why(metrics, "event.false_alarms_per_hour", normal)
+    yield "False alarms/hour (95 %)", rate, _why(metrics, "event.false_alarms_per_hour", normal)
     delays = [_value(event[f"delay_seconds_p{percent}"], 1) for percent in (50, 95)]
     yield "Delay, median / 95 %", " / ".join(delays), _why(metrics, "event.delay_seconds_p50", "seconds")
 

@@ -44,12 +44,29 @@ def render_sound(path: Path, seconds: int) -> None:
         container.mux(stream.encode(None))
 
 
+def render_both(path: Path, seconds: int) -> None:
+    """Pictures of noise and silence."""
+    random = np.random.default_rng(seconds)
+    with av.open(str(path), "w") as container:
+        pictures = container.add_stream("mpeg4", rate=10)
+        pictures.width = pictures.height = 64
+        sound = container.add_stream("pcm_s16le", rate=16_000, layout="mono")
+        for tenth in range(seconds * 10):
+            image = random.integers(0, 256, (64, 64, 3), np.uint8)
+            container.mux(pictures.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+            silence = av.AudioFrame.from_ndarray(np.zeros((1, 1600), np.int16), format="s16", layout="mono")
+            silence.sample_rate, silence.pts = 16_000, tenth * 1600
+            container.mux(sound.encode(silence))
+        container.mux(pictures.encode(None))
+
+
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("clips")
     render_video(folder / "seen.mp4", 5, moves=True)
     render_video(folder / "still.mp4", 4, moves=False)
     render_sound(folder / "heard.flac", 3)
+    render_both(folder / "both.mkv", 3)
     (folder / "broken.mp4").write_text("not a video")
     return folder
 
@@ -177,3 +194,15 @@ def test_the_table_has_the_figures_and_why_others_are_missing(clips: Path, tiny_
     assert "no intervals: every anomaly row is a whole clip" in text
     assert "frame difference baseline" in text
     assert all(f"{name} alone" in text for name in MODALITIES)
+
+
+def test_conditions_are_in_the_table_where_a_clip_has_more_than_one_modality(clips: Path, tiny_bundle: Path) -> None:
+    labels = labelled(clips, "both", "both.mkv,,,fight,a\nstill.mp4,,,normal,b\n")
+    metrics = evaluate(labels, tiny_bundle, Config())
+    both = metrics["by_condition"]["video_audio"]
+    assert (both["n"], list(both["alone"]), both["num_windows"]) == (1, ["video", "audio"], 2)
+    console = Console(width=140)
+    with console.capture() as capture:
+        console.print(table(metrics))
+    assert "AUC, given video only" in capture.get()
+    assert "AUC, given video + audio only" in capture.get()
