@@ -122,7 +122,8 @@ def _lines(metrics: Mapping[str, Any], key: str, parts: Mapping[str, Any], words
     """A line for every part that has an AUC, and for the parts within it."""
     for name, part in parts.items():
         if isinstance(part, dict):
-            named = f"{words}: {spoken(name)}" if words else spoken(name)
+            named = words if name == "alone" else f"{words}: {spoken(name)}" if words else spoken(name)
+            named += " alone" if key.endswith(".alone") else ""
             if "auc" in part:
                 yield _line(metrics, f"{key}.{name}", named, part)
             yield from _lines(metrics, f"{key}.{name}", part, named)

@@ -73,7 +73,8 @@ def sentences(metrics: Mapping[str, Any], num_found: int, num_flagged: int) -> I
     else:
         bounds = clip.get("auc_ci95")
         between = f" (95 % interval {interval(bounds)}, resampled by recording)" if bounds else ""
-        yield f"An anomalous clip scores above a normal one {clip['auc']:.1%} of the time{between}; chance is 50 %."
+        share = f"{100 * clip['auc']:.1f} % of the time"
+        yield f"An anomalous clip scores above a normal one {share}{between}; chance is 50 %."
         yield from _against(metrics, clip["auc"], bounds)
     yield from _alarms(metrics["event"])
     if failed := len(metrics["failed"]):
@@ -107,4 +108,6 @@ def _alarms(event: Mapping[str, Any]) -> Iterator[str]:
     time = f"{hours * 60:.1f} minutes" if hours < 1 else f"{hours:.1f} hours"
     caution = "; so little time makes the rate a rough guess" if hours < FEW_HOURS else ""
     plural = "false alarm" if event["num_false"] == 1 else "false alarms"
-    yield f"{event['num_false']} {plural} in {time} of normal time, {rate:.1f} an hour{caution}."
+    bounds = event.get("false_alarms_per_hour_ci95")
+    between = f" (95 % interval {interval(bounds)})" if bounds else ""
+    yield f"{event['num_false']} {plural} in {time} of normal time, {rate:.1f} an hour{between}{caution}."
