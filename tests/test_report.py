@@ -180,7 +180,7 @@ def test_a_tone_is_a_line_at_its_place_in_the_spectrogram(clips: Path) -> None:
 def test_points_of_the_curves_are_those_of_scikit_learn() -> None:
     random = np.random.default_rng(4)
     positive = random.random(40) < 0.4
-    series = Series("any", "any", np.round(random.random(40) + 0.2 * positive, 1), positive)
+    series = Series("any", "any", np.round(random.random(40) + 0.2 * positive, 1).astype(np.float64), positive)
     false, found, _ = roc_curve(positive, series.scores, drop_intermediate=False)
     assert np.allclose(roc_points(series), np.column_stack([false, found]))
     precision, recall, _ = precision_recall_curve(positive, series.scores)
@@ -274,6 +274,9 @@ def test_folders_that_cannot_be_compared_with_are_refused_before_any_work(
     shutil.copytree(results, damaged)
     (damaged / "windows.csv").write_text("path,index\na.mp4,nought\n")
     with pytest.raises(CompareError, match=r"windows\.csv is damaged; evaluate again"):
+        evaluate(labels, no_bundle, Config(), tmp_path / "out", compare=[damaged])
+    (damaged / "metrics.json").write_text("{}")
+    with pytest.raises(CompareError, match=r"metrics\.json does not say of which labels; evaluate again"):
         evaluate(labels, no_bundle, Config(), tmp_path / "out", compare=[damaged])
     (damaged / "metrics.json").write_text("{")
     with pytest.raises(CompareError, match=r"metrics\.json is not JSON; evaluate again"):

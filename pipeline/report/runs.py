@@ -71,7 +71,7 @@ def read_run(folder: Path, rows: Mapping[Path, Sequence[Row]], labels: Path) -> 
         CompareError: there are no results, they cannot be read, or they are of other labels.
     """
     metrics = _metrics(folder)
-    if metrics.get("labels", {}).get("sha256") != labels_sha256(rows, labels):
+    if metrics["labels"]["sha256"] != labels_sha256(rows, labels):
         raise CompareError(f"compare: {folder}: results of other labels than {labels}; evaluate them with these")
     found = _windows(folder)
     files = [
@@ -90,7 +90,9 @@ def _metrics(folder: Path) -> dict[str, Any]:
         raise CompareError(f"compare: {folder}: {problem}") from None
     except ValueError:
         raise CompareError(f"compare: {folder}: metrics.json is not JSON; evaluate again") from None
-    return metrics if isinstance(metrics, dict) else {}
+    if not isinstance(metrics, dict) or "labels" not in metrics:
+        raise CompareError(f"compare: {folder}: metrics.json does not say of which labels; evaluate again")
+    return metrics
 
 
 def _windows(folder: Path) -> dict[str, list[ScoredWindow]]:
