@@ -17,7 +17,7 @@ _LIMITS = """\
 
 ## Known limits
 
-- A window is 2 s of picture, sound and text, 8 pictures a second, the whole view squeezed to 112x112: what is small in
+- A window is 2 s of picture, sound and text, 8 pictures a second, the whole view squeezed to a square: what is small in
   the picture is not seen.
 - The text encoder reads English.
 - No public material has fights, their true sound and subtitles together: fusion learned from *composed* sequences.

@@ -13,6 +13,7 @@ HOP = 320
 """Samples between two spectra: 20 ms."""
 NUM_MELS = 64
 NUM_MFCC = 40
+_CHANNELS = 64
 _AMIN = 1e-10
 _TOP_DB = 80.0
 
@@ -48,23 +49,31 @@ class Mfcc(nn.Module):
 class AudioEncoder(nn.Module):
     """Samples of a window to a token."""
 
-    def __init__(self, spec: Spec, hidden: int = 160, layers: int = 2) -> None:
+    def __init__(self, spec: Spec, hidden: int = 96, layers: int = 2) -> None:
         super().__init__()
         self.mfcc = Mfcc(spec.sample_rate)
         self.norm = nn.BatchNorm1d(NUM_MFCC)
-        self.lstm = nn.LSTM(NUM_MFCC, hidden, layers, batch_first=True, dropout=0.2)
-        self.projection = nn.Linear(2 * hidden, spec.token_size)
-        self.num_features = 2 * hidden
+        self.convolutions = nn.Sequential(*_convolution(NUM_MFCC, 1), *_convolution(_CHANNELS, 2))
+        # A window is whole when it is heard: looking back over it is no look into the future.
+        self.lstm = nn.LSTM(_CHANNELS, hidden, layers, batch_first=True, dropout=0.2, bidirectional=True)
+        self.num_features = 4 * hidden
+        self.projection = nn.Linear(self.num_features, spec.token_size)
 
     def features(self, samples: Tensor) -> Tensor:
         """Samples float32 (B, S) to features (B, F): the mean and the peak of the LSTM's states over time."""
-        coefficients = self.norm(self.mfcc(samples).transpose(1, 2)).transpose(1, 2)
-        states, _ = self.lstm(coefficients)  # (B, frames, hidden)
+        patterns = self.convolutions(self.norm(self.mfcc(samples).transpose(1, 2)))  # (B, channels, frames / 2)
+        states, _ = self.lstm(patterns.transpose(1, 2))  # (B, frames / 2, 2 * hidden)
         return torch.cat([states.mean(dim=1), states.amax(dim=1)], dim=1)
 
     def forward(self, samples: Tensor) -> Tensor:
         """Samples float32 (B, S) to tokens (B, D)."""
         return self.projection(self.features(samples))  # type: ignore[no-any-return]
+
+
+def _convolution(in_channels: int, stride: int) -> tuple[nn.Module, ...]:
+    """Short patterns, 100 ms at stride 1, before the LSTM looks for long ones."""
+    conv = nn.Conv1d(in_channels, _CHANNELS, kernel_size=5, stride=stride, padding=2, bias=False)
+    return conv, nn.BatchNorm1d(_CHANNELS), nn.ReLU()
 
 
 def _fourier_basis() -> Tensor:

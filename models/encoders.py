@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
@@ -37,11 +38,13 @@ def is_learnable(pool: Pool) -> bool:
     return bool((pool.labels == 0).any() and (pool.labels > 0).any())
 
 
-def augmented(network: Network, name: str, train: Pool, chosen: Tensor, generator: Generator) -> tuple[Tensor, ...]:
-    """Inputs of some training windows, changed at random, on the network's device."""
+def augmented(
+    network: Network, name: str, train: Pool, chosen: Tensor, generator: Generator, reverse: float = 0.0
+) -> tuple[Tensor, ...]:
+    """Inputs of some training windows, changed at random, on the network's device; `reverse` is `augment_frames`'s."""
     inputs = tuple(part[chosen] for part in train.inputs)
     if name == "video":
-        inputs = (augment_frames(inputs[0], generator),)
+        inputs = (augment_frames(inputs[0], generator, reverse),)
     elif name == "audio":
         ordinary = (train.labels == 0).nonzero()[:, 0]
         under = ordinary[torch.randint(len(ordinary), chosen.shape, generator=generator)]
@@ -90,8 +93,7 @@ def judgement_loss(anomaly: Tensor, classes: Tensor, labels: Tensor) -> Tensor:
 def _stage(network: Network, index: int, train: Pool, validation: Pool, plan: EncoderPlan, recipe: Recipe) -> Stage:
     name = MODALITIES[index]
     encoder, head = getattr(network, name), network.fusion.heads[index]
-    weight = _weights(train.labels)
-    bags = torch.arange(len(train)) if train.bags is None else train.bags
+    weight, bags = _weights(train), _bags(train)
     size, k = plan.bag, plan.top_k or max(1, plan.bag // 4)
 
     def loss(generator: Generator) -> Tensor:
@@ -99,13 +101,20 @@ def _stage(network: Network, index: int, train: Pool, validation: Pool, plan: En
         labels = train.labels[chosen]
         if size > 1:
             chosen = draw_bags(bags, chosen, size, generator).flatten()
-        inputs = augmented(network, name, train, chosen, generator)
-        with _precision(recipe, name, inputs[0].device):
+        inputs = augmented(network, name, train, chosen, generator, recipe.video.reverse)
+        share, other = 1.0, torch.arange(len(labels))
+        if name == "video" and torch.rand(1, generator=generator) < recipe.video.mixup:
+            # Source: Zhang et al., "mixup", ICLR 2018, with alpha 1.
+            share, other = float(torch.rand(1, generator=generator)), torch.randperm(len(labels), generator=generator)
+            inputs = (torch.lerp(inputs[0][other], inputs[0], share),)
+        with precision(recipe, name, inputs[0].device):
             tokens = encoder(*parallel.own(inputs))
         anomaly, classes = head(parallel.gathered(tokens.float(), len(chosen)))
         if size > 1:
             anomaly, classes = top_mean(anomaly.unflatten(0, (-1, size)), classes.unflatten(0, (-1, size)), k)
-        return judgement_loss(anomaly, classes, labels.to(tokens.device))
+        labels = labels.to(tokens.device)
+        own, others = (judgement_loss(anomaly, classes, truth) for truth in (labels, labels[other]))
+        return share * own + (1 - share) * others
 
     return Stage(
         name=name,
@@ -119,11 +128,33 @@ def _stage(network: Network, index: int, train: Pool, validation: Pool, plan: En
     )
 
 
-def _weights(labels: Tensor) -> Tensor:
-    """How often windows are drawn: half of the draws normal, half anomalous; a label with the root of its count."""
-    weight = torch.bincount(labels).float().clamp(min=1).rsqrt()[labels]
-    is_normal = labels == 0
-    return torch.where(is_normal, weight / weight[is_normal].sum(), weight / weight[~is_normal].sum())
+def _weights(pool: Pool) -> Tensor:
+    """How often windows are drawn.
+
+    Half of the draws are normal, half anomalous; a label comes with the root of its count, a recording with the root
+    of its rows of that label, and a row as one, however many windows it has.
+    """
+    labels, bags = pool.labels, _bags(pool)
+    weight = 1 / _total(torch.ones(len(labels)), bags)
+    recordings = torch.from_numpy(np.unique(pool.groups, return_inverse=True)[1]).flatten()
+    weight = weight / _total(weight, recordings * (int(labels.max()) + 1) + labels).sqrt()
+    weight = weight * (1.0 if pool.weights is None else pool.weights)
+    weight = weight / _total(weight, labels) * torch.bincount(labels).float().sqrt()[labels]
+    return weight / _total(weight, (labels > 0).long())
+
+
+def _bags(pool: Pool) -> Tensor:
+    return torch.arange(len(pool)) if pool.bags is None else pool.bags
+
+
+def _numbered(keys: Tensor) -> Tensor:
+    return keys.unique(return_inverse=True)[1]
+
+
+def _total(weight: Tensor, keys: Tensor) -> Tensor:
+    """Of each element, the weight of all that share its key."""
+    places = _numbered(keys)
+    return torch.zeros(int(places.max()) + 1).index_add(0, places, weight)[places]
 
 
 def _validation_auc(network: Network, name: str, head: nn.Module, validation: Pool) -> Callable[[], float]:
@@ -138,7 +169,8 @@ def _validation_auc(network: Network, name: str, head: nn.Module, validation: Po
     return score
 
 
-def _precision(recipe: Recipe, name: str, device: torch.device) -> contextlib.AbstractContextManager[None]:
+def precision(recipe: Recipe, name: str, device: torch.device) -> contextlib.AbstractContextManager[None]:
+    """What an encoder trains in: bf16 where the recipe says so and it pays."""
     if recipe.precision == "bf16" and (name == "video" or device.type == "cuda"):
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return contextlib.nullcontext()

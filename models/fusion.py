@@ -101,3 +101,33 @@ class Fusion(nn.Module):
         own = torch.where(present[:, -1], modalities, -1e4)
         loudest = torch.cat([own, self.nothing.expand(x.shape[0], 1)], dim=1).logsumexp(dim=1)
         return Judgement(loudest + correction, classes, modalities)
+
+
+class Concatenation(nn.Module):
+    """What attention is measured against: the present window's tokens side by side into a small network.
+
+    Same inputs, outputs and heads as `Fusion`. It sees no earlier window, and a missing token as zeros.
+    """
+
+    def __init__(self, spec: Spec, dropout: float = 0.1) -> None:
+        super().__init__()
+        size, num_modalities = spec.token_size, len(MODALITIES)
+        self.norms = nn.ModuleList([nn.LayerNorm(size) for _ in MODALITIES])
+        self.feed = nn.Sequential(
+            nn.Linear(num_modalities * (size + 1), size), nn.GELU(), nn.Dropout(dropout), nn.LayerNorm(size)
+        )
+        self.head = Head(spec)
+        self.heads = nn.ModuleList([Head(spec) for _ in MODALITIES])
+
+    def forward(self, tokens: Tensor, present: Tensor) -> Judgement:
+        """Judges the last window.
+
+        Args:
+            tokens: (B, K, M, D), oldest window first.
+            present: bool (B, K, M).
+        """
+        now, here = tokens[:, -1], present[:, -1]
+        modalities = torch.stack([head(now[:, i])[0] for i, head in enumerate(self.heads)], dim=1)
+        parts = torch.stack([norm(now[:, i]) for i, norm in enumerate(self.norms)], dim=1) * here[..., None]
+        anomaly, classes = self.head(self.feed(torch.cat([parts.flatten(1), here.float()], dim=1)))
+        return Judgement(anomaly, classes, modalities)

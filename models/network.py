@@ -8,7 +8,9 @@ import torch
 from torch import nn
 
 from models.audio import AudioEncoder
-from models.fusion import Fusion
+from models.errors import WeightsError
+from models.fusion import Concatenation, Fusion
+from models.recipe import FusionKind
 from models.spec import Spec
 from models.storage import save_whole
 from models.text import TextEncoder, load_bert, random_bert
@@ -19,16 +21,17 @@ from models.video import VideoEncoder, VideoInput, load_video_weights
 class Architecture:
     """The numbers that make the networks, beside the spec."""
 
-    video_width: float = 0.5
-    """Channels of R3D-18 as a share of torchvision's: 1 is 33 M parameters, 0.5 is 8 M and a quarter of the work."""
+    video_width: float = 0.25
+    """Channels of R3D-18 as a share of torchvision's: 1 is 33 M parameters, 0.25 is 2 M and a tenth of the work."""
     video_input: VideoInput = "difference"
     """What R3D-18 sees: pictures, differences between pictures, or both."""
-    audio_hidden: int = 160
+    audio_hidden: int = 96
     """Width of the LSTM."""
     bert: dict[str, Any] = field(default_factory=dict)
     """`BertConfig`'s keys."""
     fusion_layers: int = 2
     fusion_heads: int = 4
+    fusion_kind: FusionKind = "attention"
 
 
 class Network(nn.Module):
@@ -40,7 +43,11 @@ class Network(nn.Module):
         self.video = VideoEncoder(spec, architecture.video_width, architecture.video_input)
         self.audio = AudioEncoder(spec, architecture.audio_hidden)
         self.text = text or TextEncoder(spec, random_bert(architecture.bert))
-        self.fusion = Fusion(spec, architecture.fusion_layers, architecture.fusion_heads)
+        self.fusion: Fusion | Concatenation = (
+            Concatenation(spec)
+            if architecture.fusion_kind == "concatenation"
+            else Fusion(spec, architecture.fusion_layers, architecture.fusion_heads)
+        )
 
 
 def begin_network(spec: Spec, architecture: Architecture, video_weights: str, text_weights: str) -> Network:
@@ -58,6 +65,27 @@ def begin_network(spec: Spec, architecture: Architecture, video_weights: str, te
         network = Network(spec, architecture, TextEncoder(spec, bert))
     load_video_weights(network.video, video_weights)
     return network
+
+
+def begin_from(network: Network, other: Network) -> None:
+    """Takes the weights of another network, of its fusion too if it is of the same kind.
+
+    Raises:
+        WeightsError: the encoders are of other sizes.
+    """
+    state = other.state_dict()
+    if _shapes(other.fusion) != _shapes(network.fusion):
+        own = {key: value for key, value in network.state_dict().items() if key.startswith("fusion.")}
+        heads = {key: value for key, value in state.items() if key.startswith("fusion.heads.")}
+        state = {key: value for key, value in state.items() if not key.startswith("fusion.")} | own | heads
+    try:
+        network.load_state_dict(state)
+    except RuntimeError:
+        raise WeightsError("train: begin: the run's networks are of other sizes; give the recipe its sizes") from None
+
+
+def _shapes(module: nn.Module) -> dict[str, torch.Size]:
+    return {key: value.shape for key, value in module.state_dict().items()}
 
 
 _BERT_KEYS = (

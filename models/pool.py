@@ -21,6 +21,8 @@ class Pool:
     """(N,) the recordings they come from."""
     bags: Tensor | None = None
     """int64 (N,) the labelled rows they come from, numbered; None: each window has one to itself."""
+    weights: Tensor | None = None
+    """float32 (N,) how much more often than others they are drawn; None: all alike."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -28,12 +30,21 @@ class Pool:
     def take(self, chosen: Tensor) -> "Pool":
         """Some of the windows, by index or mask."""
         bags = None if self.bags is None else self.bags[chosen]
-        return Pool(tuple(part[chosen] for part in self.inputs), self.labels[chosen], self.groups[chosen.numpy()], bags)
+        weights = None if self.weights is None else self.weights[chosen]
+        inputs = tuple(part[chosen] for part in self.inputs)
+        return Pool(inputs, self.labels[chosen], self.groups[chosen.numpy()], bags, weights)
 
     def split(self, fraction: float, seed: int) -> tuple["Pool", "Pool"]:
         """Train and validation, cut between groups: each label has about `fraction` of its windows in validation."""
-        kept = torch.from_numpy(validation_mask(self.labels.numpy(), self.groups, fraction, seed))
-        return self.take(~kept), self.take(kept)
+        return self._cut(validation_mask(self.labels.numpy(), self.groups, fraction, seed))
+
+    def split_fold(self, folds: int, fold: int) -> tuple["Pool", "Pool"]:
+        """Train and validation, which is one of several parts that together are all of it."""
+        return self._cut(fold_numbers(self.labels.numpy(), self.groups, folds) == fold)
+
+    def _cut(self, kept: NDArray[np.bool_]) -> tuple["Pool", "Pool"]:
+        mask = torch.from_numpy(kept)
+        return self.take(~mask), self.take(mask)
 
 
 def validation_mask(
@@ -62,6 +73,27 @@ def validation_mask(
             kept += counts
             mask |= inside
     return mask
+
+
+def fold_numbers(labels: NDArray[np.int64], groups: NDArray[np.str_], folds: int) -> NDArray[np.int64]:
+    """The part (N,) that each window belongs to: whole groups, large ones first, each to where its labels are rarest.
+
+    Args:
+        labels: (N,)
+        groups: (N,)
+        folds: number of parts.
+    """
+    share = 1 / np.bincount(labels).clip(min=1)
+    names, sizes = np.unique(groups, return_counts=True)
+    held = np.zeros((folds, len(share)))
+    numbers = np.zeros(len(labels), dtype=np.int64)
+    for group in names[np.argsort(-sizes, kind="stable")]:
+        inside = groups == group
+        counts = np.bincount(labels[inside], minlength=len(share)) * share
+        fold = int(np.argmin(np.square(held + counts).sum(axis=1) - np.square(held).sum(axis=1)))
+        held[fold] += counts
+        numbers[inside] = fold
+    return numbers
 
 
 def join(pools: Sequence[Pool]) -> Pool:

@@ -1,6 +1,7 @@
 """What `heed train` is told: data, networks and the three stages. Every default of training is here."""
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ from models.errors import RecipeError
 from models.spec import Spec
 
 Modality = Literal["video", "audio", "text"]
+FusionKind = Literal["attention", "concatenation"]
 BertKey = Literal["vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"]
 
 
@@ -29,6 +31,8 @@ class Data(Section):
     licence: str = ""
     modalities: tuple[Modality, ...] = ("video", "audio", "text")
     """What of its files may be used at all. Music laid over a clip is no evidence."""
+    weight: float = Field(default=1.0, gt=0)
+    """How much more often than other files' its windows are drawn: less for what only fills gaps."""
     evidence: dict[str, tuple[Modality, ...]] = Field(default_factory=dict)
     """Which modalities show a label; one not named here is shown by all of them. A shot that is only heard must not
     teach the video encoder."""
@@ -77,26 +81,70 @@ class EncoderPlan(Plan):
         return self
 
 
-class VideoPlan(EncoderPlan):
-    """R3D-18."""
+class ActionsPlan(Plan):
+    """A lesson for the video encoder before its own stage: to tell actions apart, and which way time runs."""
 
-    width: float = Field(default=0.5, gt=0, le=2)
-    sees: Literal["rgb", "difference", "both"] = "difference"
-    weights: str = "random"
-    """`random`, a name of torchvision's R3D-18 weights, or a file."""
-    epochs: int = Field(default=24, ge=0)
-    draws: int = Field(default=256, ge=1)
+    labels: Path | None = None
+    """Labels file whose labels are actions, whatever these are; none leaves the lesson out."""
+    name: str = ""
+    """Of the material, for the model card."""
+    licence: str = ""
+    epochs: int = Field(default=12, ge=0)
+    draws: int = Field(default=1024, ge=1)
     batch: int = Field(default=16, ge=2)
     rate: float = Field(default=1e-3, gt=0)
     head_rate: float = Field(default=1e-3, gt=0)
     decay: float = Field(default=0.05, ge=0)
 
 
+class TeacherPlan(Plan):
+    """A lesson for the sound encoder before its own stage: to hear what a larger network hears."""
+
+    weights: Path | None = None
+    """YAMNet's TensorFlow Lite file; none leaves the lesson out."""
+    mixtures: int = Field(default=6000, ge=1)
+    """Sounds that are mixed for it of the training windows."""
+    epochs: int = Field(default=15, ge=0)
+    batch: int = Field(default=64, ge=2)
+    rate: float = Field(default=2e-3, gt=0)
+    head_rate: float = Field(default=2e-3, gt=0)
+    decay: float = Field(default=0.02, ge=0)
+
+
+class VideoPlan(EncoderPlan):
+    """R3D-18."""
+
+    size: int = Field(default=Spec().frame_size, ge=32)
+    """Height and width of the pictures, in pixels."""
+    width: float = Field(default=0.25, gt=0, le=2)
+    sees: Literal["rgb", "difference", "both"] = "difference"
+    weights: str = "random"
+    """`random`, a name of torchvision's R3D-18 weights, or a file."""
+    reverse: float = Field(default=0.5, ge=0, le=1)
+    """How often a window runs backwards. A fight is one either way; 0 where a kind of anomaly has a direction."""
+    mixup: float = Field(default=1.0, ge=0, le=1)
+    """How often the windows of a batch are blended two by two, and their labels with them. Not with bags."""
+    actions: ActionsPlan = ActionsPlan()
+    epochs: int = Field(default=16, ge=0)
+    draws: int = Field(default=256, ge=1)
+    batch: int = Field(default=16, ge=2)
+    rate: float = Field(default=1e-3, gt=0)
+    head_rate: float = Field(default=1e-3, gt=0)
+    decay: float = Field(default=0.05, ge=0)
+
+    @model_validator(mode="after")
+    def _blends_windows(self) -> "VideoPlan":
+        if self.mixup and self.bag > 1:
+            raise ValueError("mixup blends single windows; set it to 0 with bags")
+        return self
+
+
 class AudioPlan(EncoderPlan):
     """MFCC and LSTM."""
 
-    hidden: int = Field(default=160, ge=8)
-    epochs: int = Field(default=40, ge=0)
+    hidden: int = Field(default=96, ge=8)
+    teacher: TeacherPlan = TeacherPlan()
+    epochs: int = Field(default=60, ge=0)
     draws: int = Field(default=1024, ge=1)
     batch: int = Field(default=32, ge=2)
     rate: float = Field(default=2e-3, gt=0)
@@ -123,6 +171,8 @@ class FusionPlan(Plan):
 
     layers: int = Field(default=2, ge=1)
     heads: int = Field(default=4, ge=1)
+    kind: FusionKind = "attention"
+    """Or `concatenation`, to measure what attention is worth."""
     align_epochs: int = Field(default=5, ge=0)
     epochs: int = Field(default=60, ge=0)
     sequences: int = Field(default=2000, ge=1)
@@ -149,7 +199,13 @@ class Recipe(Section):
     name: str = "heed"
     seed: int = 0
     validation: float = Field(default=0.2, gt=0, lt=0.5)
-    """Share of the recordings kept aside for checkpoint, calibration and threshold."""
+    """Share of the recordings kept aside for calibration and threshold."""
+    folds: int = Field(default=0, ge=0)
+    """Cross-validation: so many parts of about as many windows of each label, by recording; 0 is one random part."""
+    fold: int = Field(default=0, ge=0)
+    """Which of them is kept aside, from 0."""
+    begin: Path | None = None
+    """A finished run whose networks this one begins with."""
     precision: Literal["fp32", "bf16"] = "bf16"
     """Of R3D-18's training. (Its last layer stays in fp32 on the CPU.)"""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -165,15 +221,34 @@ class Recipe(Section):
     text: TextPlan = TextPlan()
     fusion: FusionPlan = FusionPlan()
 
+    @model_validator(mode="after")
+    def _fold_exists(self) -> "Recipe":
+        if self.folds == 1 or self.fold >= max(self.folds, 1):
+            raise ValueError(f"fold {self.fold} of {self.folds}: there must be two folds or more, counted from 0")
+        return self
 
-def read_recipe(path: Path, data: Path | None = None) -> Recipe:
-    """Reads a recipe; its labels files become absolute.
+    @property
+    def spec(self) -> Spec:
+        """What the networks take and give."""
+        return Spec(frame_size=self.video.size, labels=self.labels)
+
+
+def read_recipe(path: Path, data: Path | None = None, changes: Sequence[str] = ()) -> Recipe:
+    """Reads a recipe; its files' paths become absolute.
+
+    Args:
+        path: of the TOML file.
+        data: what its files are relative to, if not to the recipe.
+        changes: `key.key=value` each, as the file would have them.
 
     Raises:
         RecipeError: the file is missing, is not TOML, or has an unknown or wrong key.
     """
     try:
-        recipe = Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        written = tomllib.loads(path.read_text(encoding="utf-8"))
+        for change in changes:
+            _change(written, change)
+        recipe = Recipe.model_validate(written)
     except OSError as error:
         raise RecipeError(f"recipe: {path}: {error.strerror}; name an existing file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -185,7 +260,31 @@ def read_recipe(path: Path, data: Path | None = None) -> Recipe:
     root = data or path.parent
     located = tuple(entry.model_copy(update={"labels": (root / entry.labels).resolve()}) for entry in recipe.data)
     test = tuple((root / path).resolve() for path in recipe.test)
-    return recipe.model_copy(update={"data": located, "test": test})
+    video = recipe.video.model_copy(update={"actions": _located(recipe.video.actions, "labels", root)})
+    audio = recipe.audio.model_copy(update={"teacher": _located(recipe.audio.teacher, "weights", root)})
+    begin = recipe.begin and (root / recipe.begin).resolve()
+    return recipe.model_copy(update={"data": located, "test": test, "video": video, "audio": audio, "begin": begin})
+
+
+def _change(written: dict[str, Any], change: str) -> None:
+    """Sets a key as `change` has it; what is no TOML value is a text."""
+    key, mark, value = change.partition("=")
+    *tables, last = key.strip().split(".")
+    if not mark or not last:
+        raise RecipeError(f"recipe: --set {change}: not KEY=VALUE; write, for example, --set video.epochs=8")
+    for table in tables:
+        written = written.setdefault(table, {})
+        if not isinstance(written, dict):
+            raise RecipeError(f"recipe: --set {change}: {table} is no table; name another key")
+    try:
+        written[last] = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        written[last] = value
+
+
+def _located(lesson: Plan, key: str, root: Path) -> Plan:
+    path: Path | None = getattr(lesson, key)
+    return lesson.model_copy(update={key: path and (root / path).resolve()})
 
 
 def _complaint(detail: Any) -> str:

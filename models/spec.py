@@ -20,7 +20,7 @@ class Spec:
     """Distance between the starts of two windows."""
     num_frames: int = 16
     """T: pictures in a window, one for each equal cell of time."""
-    frame_size: int = 112
+    frame_size: int = 80
     """H and W: the whole picture, squeezed to a square, in pixels."""
     sample_rate: int = 16_000
     """Sound, mono, in Hz."""

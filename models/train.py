@@ -1,23 +1,26 @@
 """Training from windows to a run folder: encoders alone, alignment, joint fine-tuning, calibration, threshold."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from models import encoders, joint, parallel
 from models.environment import environment, process
 from models.errors import RecipeError
-from models.fit import Progress, Run
-from models.network import Architecture, Network, begin_network, load_network, save_network
+from models.fit import Progress, Run, Stage
+from models.lessons import Lessons, action_stage, mix, num_actions, sound_stage
+from models.network import Architecture, Network, begin_from, begin_network, load_network, save_network
 from models.pool import Pool
 from models.recipe import Recipe
-from models.spec import MODALITIES, Spec
+from models.spec import MODALITIES
 from models.statistics import platt, roc_auc
 from models.storage import write_whole
+from models.teacher import NUM_SOUNDS, Teacher
 
 FEW = 20
 """Windows of a side of validation under which its figures say little."""
@@ -29,6 +32,7 @@ def train(
     folder: Path,
     progress: Progress,
     begun: Callable[[str], None] = lambda _: None,
+    actions: Pool | None = None,
 ) -> dict[str, Any]:
     """Trains, or goes on where a run in the same folder was cut off.
 
@@ -38,6 +42,7 @@ def train(
         folder: of the run; gets `network.pt`, `run.json`, `history.csv`, `curves.png`.
         progress: told of every step.
         begun: told what is about to happen, in words.
+        actions: windows for the video encoder's lesson, each with the number of its action.
 
     Returns:
         What `run.json` holds.
@@ -48,21 +53,28 @@ def train(
         StorageError: the folder cannot be written.
         WeightsError: weights to begin from are not to be had.
     """
-    spec = Spec(labels=recipe.labels)
-    split = {name: pools[name].split(recipe.validation, recipe.seed) for name in MODALITIES}
+    spec = recipe.spec
+    split = {name: _split(pools[name], recipe) for name in MODALITIES}
     learned = {name: parts[0] for name, parts in split.items()}
     kept = {name: parts[1] for name, parts in split.items()}
     _check(learned, kept, begun)
     torch.manual_seed(recipe.seed)
     network = begin_network(spec, _architecture(recipe), recipe.video.weights, recipe.text.weights)
+    if recipe.begin is not None:
+        begin_from(network, read_run(recipe.begin)[0])
     parallel.share_norms(network)
-    run = Run(folder, network.to(_device(recipe)), recipe.seed, progress)
+    lessons = Lessons(network, num_actions(actions), NUM_SOUNDS)
+    taught = nn.ModuleDict({"network": network, "lessons": lessons}).to(_device(recipe))
+    run = Run(folder, taught, recipe.seed, progress)
+    for stage in _lessons(network, lessons, learned, actions, run, recipe):
+        begun(f"lesson: {stage.name}")
+        run.fit(stage)
     begun("encoders, each alone")
     for stage in encoders.stages(network, learned, kept, recipe):
         run.fit(stage)
     # What follows works on features: little enough for the CPU, unless the backbones are to learn too.
     if not recipe.fusion.train_backbones:
-        network.cpu()
+        taught.cpu()
     begun("alignment and fusion")
     for stage in joint.stages(network, learned, kept, recipe):
         run.fit(stage)
@@ -73,6 +85,24 @@ def train(
         save_network(network, folder / "network.pt")
         write_whole(folder / "run.json", (json.dumps(report, indent=2) + "\n").encode())
     return report
+
+
+def _split(pool: Pool, recipe: Recipe) -> tuple[Pool, Pool]:
+    if recipe.folds:
+        return pool.split_fold(recipe.folds, recipe.fold)
+    return pool.split(recipe.validation, recipe.seed)
+
+
+def _lessons(
+    network: Network, lessons: Lessons, learned: dict[str, Pool], actions: Pool | None, run: Run, recipe: Recipe
+) -> Iterator[Stage]:
+    """What the recipe would have learned before all else, and no earlier process has."""
+    if actions is not None and not run.is_done("actions"):
+        yield action_stage(network, lessons, actions, recipe)
+    plan = recipe.audio.teacher
+    if plan.weights is not None and plan.epochs and not run.is_done("sounds"):
+        heard = mix(learned["audio"].inputs[0], Teacher(plan.weights), plan.mixtures, recipe.seed)
+        yield sound_stage(network, lessons, heard, recipe)
 
 
 def read_run(folder: Path) -> tuple[Network, dict[str, Any]]:
@@ -95,6 +125,7 @@ def _architecture(recipe: Recipe) -> Architecture:
         bert=recipe.text.model_dump()["bert"],
         fusion_layers=recipe.fusion.layers,
         fusion_heads=recipe.fusion.heads,
+        fusion_kind=recipe.fusion.kind,
     )
 
 

@@ -59,7 +59,7 @@ class R3D(VideoResNet):  # type: ignore[misc]  # torchvision has no types
 class VideoEncoder(nn.Module):
     """Frames of a window to a token. Pre-processing is inside, so training and live cannot disagree."""
 
-    def __init__(self, spec: Spec, width: float = 0.5, sees: VideoInput = "difference") -> None:
+    def __init__(self, spec: Spec, width: float = 0.25, sees: VideoInput = "difference") -> None:
         super().__init__()
         self.sees = sees
         self.backbone = R3D(width, 6 if sees == "both" else 3)

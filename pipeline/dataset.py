@@ -1,7 +1,7 @@
 """Windows to learn from, cut from labelled files by the code that cuts them live."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 
 from export.runtime import tokenize
 from models.pool import Pool
-from models.recipe import Data, Recipe
+from models.recipe import ActionsPlan, Data, Recipe
 from models.spec import MODALITIES, NORMAL, Spec
 from pipeline.annotations.read import read_annotations
 from pipeline.errors import LabelsError, SourceError
@@ -24,6 +24,8 @@ from pipeline.window import Window, windows
 
 QUIET = 0.1
 """Share of a weakly labelled row's loudest window under which another of its windows is no evidence (20 dB)."""
+FEW_WINDOWS = 24
+"""Of an action, under which it is not told from others like it."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -35,6 +37,7 @@ class _Gathered:
     labels: list[int] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
     bags: list[int] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)
 
 
 def pools(
@@ -80,17 +83,31 @@ def pools(
     }
 
 
-def actions(plan: ActionsPlan, spec: Spec, progress: Callable[[str, int, int], None], on_skip: Callable[[str], None]) -> Pool:
-    """The windows of the video encoder's lesson; every label is an action, those of few windows are one together.
+def actions(
+    plan: ActionsPlan, spec: Spec, progress: Callable[[str, int, int], None], on_skip: Callable[[str], None]
+) -> Pool | None:
+    """The windows of the video encoder's lesson, each labelled with the number of its action; none if it is left out.
+
+    Actions of fewer than `FEW_WINDOWS` windows are one together.
 
     Raises:
-        LabelsError: the labels file is wrong.
+        LabelsError: the labels file is wrong, or none of its files has pictures.
     """
-    files = rows_by_path(read_annotations(plan.labels, warn=on_skip))
-    names = sorted({row.label for rows in files.values() for row in rows})
-    every = Data(labels=plan.labels, modalities=("video",))
-    known = {"video": _Gathered()}
-    ...
+    if plan.labels is None or not plan.epochs:
+        return None
+    rows = read_annotations(plan.labels, warn=on_skip)
+    names = tuple(sorted({row.label for row in rows}))
+    numbered = [replace(row, label=f"{names.index(row.label)}") for row in rows]
+    gathered = {name: _Gathered() for name in MODALITIES}
+    data = Data(labels=plan.labels, modalities=("video",))
+    known = replace(spec, labels=tuple(map(str, range(len(names)))))
+    _gather_files(rows_by_path(numbered), data, known, gathered, progress, on_skip)
+    if not gathered["video"].labels:
+        raise LabelsError(f"labels: {plan.labels}: no file has pictures; name another file as video.actions.labels")
+    pool = _pool(gathered["video"], (_stack(gathered["video"], _frames_shape(spec), np.uint8),))
+    count = torch.bincount(pool.labels)
+    labels = torch.where(count[pool.labels] < FEW_WINDOWS, 0, pool.labels).unique(return_inverse=True)[1]
+    return replace(pool, labels=labels)
 
 
 def check_sides(recipe: Recipe) -> None:
@@ -156,10 +173,10 @@ def _gather(path: Path, rows: Sequence[Row], data: Data, spec: Spec, gathered: d
         inside = row_windows(row, cut)
         for name in MODALITIES:
             if name in data.modalities and name in shown_by:
-                _take(name, row, inside, spec, gathered[name])
+                _take(name, row, inside, spec, data.weight, gathered[name])
 
 
-def _take(name: str, row: Row, inside: Iterable[Window], spec: Spec, into: _Gathered) -> None:
+def _take(name: str, row: Row, inside: Iterable[Window], spec: Spec, weight: float, into: _Gathered) -> None:
     label = 0 if row.label == NORMAL else spec.labels.index(row.label) + 1
     found: list[Any] = [
         getattr(window, {"video": "frames", "audio": "samples", "text": "text"}[name]) for window in inside
@@ -171,6 +188,7 @@ def _take(name: str, row: Row, inside: Iterable[Window], spec: Spec, into: _Gath
     into.inputs += found
     into.labels += [label] * len(found)
     into.bags += [into.bags[-1] + 1 if into.bags else 0] * len(found)
+    into.weights += [weight] * len(found)
     into.groups += [row.group or str(row.path)] * len(found)
 
 
@@ -185,4 +203,5 @@ def _stack(gathered: _Gathered, shape: tuple[int, ...], kind: type[Any]) -> NDAr
 def _pool(gathered: _Gathered, inputs: tuple[NDArray[Any], ...]) -> Pool:
     labels = torch.tensor(gathered.labels, dtype=torch.int64)
     bags = torch.tensor(gathered.bags, dtype=torch.int64)
-    return Pool(tuple(map(torch.from_numpy, inputs)), labels, np.array(gathered.groups, dtype=np.str_), bags)
+    groups, weights = np.array(gathered.groups, dtype=np.str_), torch.tensor(gathered.weights)
+    return Pool(tuple(map(torch.from_numpy, inputs)), labels, groups, bags, weights)

@@ -25,7 +25,7 @@ from models.spec import Spec
 from models.storage import write_whole
 from models.text import find_tokenizer
 from models.train import read_run, train
-from pipeline.dataset import check_sides, pools
+from pipeline.dataset import actions, check_sides, pools
 from pipeline.errors import SourceError
 from pipeline.media import open_media
 from pipeline.scene import demo_scene, render
@@ -46,6 +46,7 @@ def learn(
     say: Callable[[str], None],
     *,
     is_strict: bool = False,
+    changes: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """Trains by a recipe, or goes on with the runs that the folders hold; torchrun may have started this.
 
@@ -56,6 +57,7 @@ def learn(
         progress: told of every file and every step.
         say: told of what is left out, and of what is about to happen.
         is_strict: whether a file that cannot be read is an error.
+        changes: of the recipe, `key=value` each.
 
     Returns:
         What `run.json` of each run holds.
@@ -64,7 +66,7 @@ def learn(
         RecipeError, LabelsError, WeightsError, TrainingError, StorageError: see `models.train.train`.
         SourceError: `is_strict`, and a file cannot be read.
     """
-    recipe = read_recipe(path, data)
+    recipe = read_recipe(path, data, changes)
     recipes = {
         folder: recipe if seed is None else recipe.model_copy(update={"seed": seed}) for folder, seed in runs.items()
     }
@@ -72,10 +74,11 @@ def learn(
         for folder, seeded in recipes.items():
             _check_folder(folder, seeded)
         check_sides(recipe)
-        spec = Spec(labels=recipe.labels)
+        spec = recipe.spec
         tokenizer = open_tokenizer(find_tokenizer(recipe.text.weights), spec)
         gathered = pools(recipe, spec, tokenizer, progress, say, is_strict=is_strict)
-        return [train(seeded, gathered, folder, progress, say) for folder, seeded in recipes.items()]
+        moving = actions(recipe.video.actions, spec, progress, say)
+        return [train(seeded, gathered, folder, progress, say, moving) for folder, seeded in recipes.items()]
 
 
 def spread(reports: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:

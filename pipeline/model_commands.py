@@ -59,6 +59,9 @@ def train(
     data: Annotated[Path | None, typer.Option(help="Folder the recipe's labels files are relative to.")] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
     seeds: Annotated[str | None, typer.Option(help="Several, as 0,1,2: a run of each in RUN/seed-0 …")] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help="KEY=VALUE of the recipe, as video.epochs=8; may be repeated.")
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Fail on a file that cannot be read.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -76,7 +79,13 @@ def train(
             bar.update(tasks[name], completed=done, total=total)
 
         reports = learning.learn(
-            recipe, data, runs, progress, lambda line: err.print(f"heed: {line}"), is_strict=strict
+            recipe,
+            data,
+            runs,
+            progress,
+            lambda line: err.print(f"heed: {line}"),
+            is_strict=strict,
+            changes=changes or (),
         )
     if len(reports) == 1:
         found, lines = reports[0], _auc_lines(reports[0], to)

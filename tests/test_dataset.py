@@ -54,7 +54,7 @@ def test_every_modality_of_a_row_becomes_windows_with_its_label_and_group(tmp_pa
     write_media(tmp_path / "fight.mkv", 3.0, cues=[Cue(0.5, 3, "hands up")])
     found, said = learned(tmp_path, "calm.mkv,,,normal,street\nfight.mkv,,,fight,\n")
     assert said == []
-    assert found["video"].inputs[0].shape == (5, 16, 112, 112, 3)
+    assert found["video"].inputs[0].shape == (5, 16, 80, 80, 3)
     assert found["video"].labels.tolist() == found["audio"].labels.tolist() == [0, 0, 0, 1, 1]
     assert found["audio"].inputs[0].shape == (5, 32_000)
     assert list(found["video"].groups) == ["street"] * 3 + [str(tmp_path / "fight.mkv")] * 2

@@ -78,7 +78,7 @@ def test_before_the_first_window_there_is_a_screen_too() -> None:
 
 
 def test_a_picture_keeps_its_colours_and_places() -> None:
-    image = np.zeros((112, 112, 3), np.uint8)
+    image = np.zeros((80, 80, 3), np.uint8)
     image[:56, :56], image[56:, 56:] = (160, 0, 0), (0, 0, 160)
     console = Console(width=32, height=9, color_system="truecolor", force_terminal=True, file=io.StringIO())
     rows = console.render_lines(Picture(image), console.options.update(height=9), pad=False)
@@ -176,7 +176,7 @@ def _window(index: int, text: str | None) -> Window:
         start_seconds=float(index),
         end_seconds=index + 2.0,
         origin=ORIGIN,
-        frames=rng.integers(0, 255, (16, 112, 112, 3)).astype(np.uint8),
+        frames=rng.integers(0, 255, (16, 80, 80, 3)).astype(np.uint8),
         samples=rng.normal(0, 0.1, 32000).astype(np.float32),
         text=text,
         closed_at=0.0,

@@ -109,7 +109,7 @@ def _rewrite(tiny_bundle: Path, folder: Path, **changes: object) -> Path:
 @pytest.mark.parametrize(
     ("spec", "complaint"),
     [
-        ({"num_frames": 8}, r"video\.onnx: takes windows of \[16, 112, 112, 3\], the spec says \[8, 112, 112, 3\]"),
+        ({"num_frames": 8}, r"video\.onnx: takes windows of \[16, 80, 80, 3\], the spec says \[8, 80, 80, 3\]"),
         ({"sample_rate": 8000}, r"audio\.onnx: takes windows of \[32000\], the spec says \[16000\]"),
         ({"context": 4}, r"fusion\.onnx: takes windows of \[8, 3, 256\], the spec says \[4, 3, 256\]"),
         ({"labels": ["fight"]}, "7 classes, 1 labels; export it again"),

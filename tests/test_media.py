@@ -61,7 +61,7 @@ def test_the_first_picture_of_every_cell_comes_with_its_time(tmp_path: Path, fra
     path = write_media(tmp_path / "a.mp4", 3.0, has_audio=False, frame_rate=frame_rate)
     frames, expected = frames_of(items_of(path)), first_of_each_cell(path)
     assert [frame.pts_seconds for frame in frames] == pytest.approx([seconds for seconds, _ in expected], abs=1e-6)
-    assert {(frame.image.shape, frame.image.dtype) for frame in frames} == {((112, 112, 3), np.dtype(np.uint8))}
+    assert {(frame.image.shape, frame.image.dtype) for frame in frames} == {((80, 80, 3), np.dtype(np.uint8))}
     brightness = [float(np.median(frame.image)) for frame in frames]
     assert brightness == pytest.approx([level(number) for _, number in expected], abs=4)
 

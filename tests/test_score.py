@@ -25,7 +25,7 @@ def runtime(tiny_bundle: Path) -> Runtime:
 def window(source: str, index: int, *, session: int = 0, has: Sequence[str] = MODALITIES) -> Window:
     """A window of noise; the same for the same source and index."""
     random = np.random.default_rng([ord(source), index])
-    frames = random.integers(0, 256, (16, 112, 112, 3), np.uint8)
+    frames = random.integers(0, 256, (16, 80, 80, 3), np.uint8)
     samples = random.normal(0, 0.1, 32_000).astype(np.float32)
     return Window(
         source=source,

@@ -7,14 +7,27 @@ from pathlib import Path
 import pytest
 from pydantic.fields import FieldInfo
 
-from models.recipe import AudioPlan, Data, FusionPlan, Recipe, Section, TextPlan, VideoPlan, read_recipe
+from models.recipe import (
+    ActionsPlan,
+    AudioPlan,
+    Data,
+    FusionPlan,
+    Recipe,
+    Section,
+    TeacherPlan,
+    TextPlan,
+    VideoPlan,
+    read_recipe,
+)
 
 PAGE = (Path(__file__).parent.parent / "docs" / "training.md").read_text(encoding="utf-8")
 SECTIONS: dict[str, type[Section]] = {
     "The recipe": Recipe,
     "`[[data]]`": Data,
     "`[video]`": VideoPlan,
+    "`[video.actions]`": ActionsPlan,
     "`[audio]`": AudioPlan,
+    "`[audio.teacher]`": TeacherPlan,
     "`[text]`": TextPlan,
     "`[fusion]`": FusionPlan,
 }
@@ -28,6 +41,8 @@ def documented_default(name: str, field: FieldInfo) -> str:
         return "all"
     if field.is_required() or name == "data":
         return "needed"
+    if field.default is None:
+        return "none"
     default = field.get_default(call_default_factory=True)
     return f"`{json.dumps(default)}`"
 

@@ -225,7 +225,7 @@ def test_a_window_knows_where_it_is_from_and_when_it_was_complete(tmp_path: Path
     for window in found:
         assert (window.source, window.session, window.origin) == ("gate", 3, ORIGIN)
         assert window.frames is not None
-        assert window.frames.shape == (16, 112, 112, 3)
+        assert window.frames.shape == (16, 80, 80, 3)
         assert window.samples is not None
         assert window.samples.shape == (32_000,)
         assert window.text is None
