@@ -25,8 +25,8 @@ _LIMITS = """\
 """
 
 
-def model_card(manifest: Manifest) -> str:
-    """The card in Markdown."""
+def model_card(manifest: Manifest, notes: str = "") -> str:
+    """The card in Markdown, with notes after its figures."""
     spec, training = manifest.spec, manifest.training
     recipe = training["recipe"]
     lines = [
@@ -34,8 +34,8 @@ def model_card(manifest: Manifest) -> str:
         "",
         f"Hash `{identity(manifest)[:16]}`, threshold {manifest.threshold:.3f}.",
         "",
-        "R3D-18 on differences between pictures, MFCC and LSTM on sound, BERT on subtitles, a Transformer over the last"
-        f" {spec['context']} windows. Labels: {', '.join(spec['labels'])}.",
+        "R3D-18 on differences between pictures, MFCC, short convolutions and LSTM on sound, BERT on subtitles, a"
+        f" Transformer over the last {spec['context']} windows. Labels: {', '.join(spec['labels'])}.",
         "",
         "## Figures",
         "",
@@ -44,6 +44,7 @@ def model_card(manifest: Manifest) -> str:
         "Of the validation split of the training files, by recording, used to choose epochs, calibration and threshold:"
         f" AUC {', '.join(f'{name} {value:.3f}' for name, value in training['validation_auc'].items())}.",
         "",
+        *((notes.strip(), "") if notes.strip() else ()),
         _LIMITS,
         "## Learned from",
         "",

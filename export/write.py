@@ -22,7 +22,7 @@ from models.train import read_run
 CARD = "MODEL_CARD.md"
 
 
-def write_bundle(run: Path, out: Path, windows: Arrays, metrics: dict[str, Any]) -> Manifest:
+def write_bundle(run: Path, out: Path, windows: Arrays, metrics: dict[str, Any], notes: str = "") -> Manifest:
     """Exports a finished run, whole or not at all.
 
     Args:
@@ -30,6 +30,7 @@ def write_bundle(run: Path, out: Path, windows: Arrays, metrics: dict[str, Any])
         out: folder of the bundle; an older bundle there is replaced, anything else is left alone.
         windows: `frames` (N, T, H, W, 3), `samples` (N, S) and `texts` (N,) for the probe.
         metrics: figures by name, as `metrics.json` has them.
+        notes: Markdown for the model card: what else was measured.
 
     Raises:
         RecipeError: the run is not finished.
@@ -47,7 +48,7 @@ def write_bundle(run: Path, out: Path, windows: Arrays, metrics: dict[str, Any])
         shutil.copy(find_tokenizer(report["recipe"]["text"]["weights"]), folder / "tokenizer.json")
         write_probe(folder / PROBE, {**windows, **reference(network, windows, folder / "tokenizer.json")})
         manifest = _manifest(network, report, folder, metrics)
-        (folder / CARD).write_text(model_card(manifest), encoding="utf-8")
+        (folder / CARD).write_text(model_card(manifest, notes), encoding="utf-8")
         manifest = manifest.model_copy(update={"files": {**manifest.files, CARD: file_sha256(folder / CARD)}})
         write_manifest(folder, manifest)
         if out.exists():
@@ -82,7 +83,7 @@ def _manifest(network: Network, report: dict[str, Any], folder: Path, metrics: d
             anomaly=tuple(report["calibration"]["anomaly"]),
             modalities={name: tuple(line) for name, line in report["calibration"]["modalities"].items()},
         ),
-        data=tuple(Source(name=data["name"] or "not stated", licence=data["licence"]) for data in recipe["data"]),
+        data=tuple(Source(**material) for material in report["materials"]),
         metrics=metrics,
         training={key: report[key] for key in ("recipe", "validation_auc", "windows", "environment")},
     )

@@ -228,6 +228,11 @@ class Recipe(Section):
         return self
 
     @property
+    def materials(self) -> tuple[Data | ActionsPlan, ...]:
+        """What is learned from."""
+        return (*self.data, *((self.video.actions,) if self.video.actions.labels else ()))
+
+    @property
     def spec(self) -> Spec:
         """What the networks take and give."""
         return Spec(frame_size=self.video.size, labels=self.labels)

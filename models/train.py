@@ -26,6 +26,16 @@ FEW = 20
 """Windows of a side of validation under which its figures say little."""
 
 
+_PATHS: Any = {
+    "begin": True,
+    "test": True,
+    "data": {"__all__": {"labels"}},
+    "video": {"actions": {"labels"}},
+    "audio": {"teacher": {"weights"}},
+}
+"""Keys of a recipe that say where files lie here."""
+
+
 def train(
     recipe: Recipe,
     pools: dict[str, Pool],
@@ -183,7 +193,8 @@ def _report(network: Network, learned: dict[str, Pool], kept: dict[str, Pool], r
     # `sigmoid(scale * logit + bias)` is a probability; from the threshold on, a window is an anomaly.
     threshold = _threshold(probability[~truth].numpy(), recipe.false_alarm_share)
     return {
-        "recipe": recipe.model_dump(mode="json", exclude={"data": {"__all__": {"labels"}}, "test": True}),
+        "recipe": recipe.model_dump(mode="json", exclude=_PATHS),
+        "materials": [{"name": part.name or "not stated", "licence": part.licence} for part in recipe.materials],
         "calibration": {"anomaly": (scale, bias), "modalities": own, "threshold": threshold},
         "validation_auc": {name: round(value, 4) for name, value in auc.items()},
         "windows": {

@@ -118,7 +118,7 @@ def probe_source(named: str | None) -> Iterator[str]:
         yield str(path)
 
 
-def export_run(run: Path, out: Path, source: str, metrics: dict[str, Path]) -> str:
+def export_run(run: Path, out: Path, source: str, metrics: dict[str, Path], notes: Path | None = None) -> str:
     """Writes a bundle of a run; gives its name.
 
     Args:
@@ -126,10 +126,12 @@ def export_run(run: Path, out: Path, source: str, metrics: dict[str, Path]) -> s
         out: folder of the bundle.
         source: file whose windows the bundle ships to prove itself with.
         metrics: `metrics.json` files for the card, by the name of what was evaluated.
+        notes: Markdown file for the card.
     """
     network, _ = read_run(run)
     figures = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in metrics.items()}
-    return write_bundle(run, out, probe_windows(source, network.spec), figures).name
+    told = notes.read_text(encoding="utf-8") if notes else ""
+    return write_bundle(run, out, probe_windows(source, network.spec), figures, told).name
 
 
 def torch_reference(run: Path, bundle: Path, source: str) -> Arrays:

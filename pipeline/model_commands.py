@@ -110,12 +110,15 @@ def export(
     metrics: Annotated[
         list[str] | None, typer.Option(help="NAME=metrics.json for the model card; may be repeated.")
     ] = None,
+    notes: Annotated[
+        Path | None, typer.Option(help="Markdown for the model card.", exists=True, dir_okay=False)
+    ] = None,
 ) -> None:
     """Write a bundle of ONNX graphs from a training run."""
     learning = _training("export")
     figures = dict(_named_file(text) for text in metrics or [])
     with learning.probe_source(probe) as source:
-        name = learning.export_run(run, to, source, figures)
+        name = learning.export_run(run, to, source, figures, notes)
     out.print(f"{name} -> {to}\nnext: heed verify {to} --run {run}")
 
 
