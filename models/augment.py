@@ -96,7 +96,8 @@ def _silence(samples: Tensor, generator: Generator) -> Tensor:
 
 def _decibels(batch: int, low: float, high: float, generator: Generator) -> Tensor:
     """Random gains (B, 1) between two levels."""
-    return 10 ** ((low + (high - low) * torch.rand(batch, 1, generator=generator)) / 20)
+    decibels = low + (high - low) * torch.rand(batch, 1, generator=generator)
+    return torch.pow(10, decibels / 20)
 
 
 def drop_words(token_ids: Tensor, mask: Tensor, unknown: int, share: float, generator: Generator) -> Tensor:

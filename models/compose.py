@@ -76,7 +76,7 @@ def _spans(batch: int, context: int, generator: Generator) -> tuple[Tensor, Tens
     """Begin and end (B,) of events: half of them reach the last window, a quarter are over, a quarter never were."""
     length = torch.randint(1, 5, (batch,), generator=generator)
     kind = torch.rand(batch, generator=generator)
-    past = torch.randint(1, context, (batch,), generator=generator)
+    past = torch.randint(min(1, context - 1), context, (batch,), generator=generator)
     end = torch.where(kind < 0.5, torch.full_like(past, context), past)
     begin = torch.where(kind < 0.75, (end - length).clamp(min=0), end)
     return begin, end

@@ -14,7 +14,8 @@ from models.bags import draw_bags, top_mean
 from models.fit import Stage
 from models.network import Network
 from models.pool import Pool
-from models.recipe import EncoderPlan, Recipe
+from models.plan import EncoderPlan
+from models.recipe import Recipe
 from models.spec import MODALITIES
 from models.statistics import roc_auc
 

@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from models import parallel
 from models.average import Average
 from models.errors import TrainingError
-from models.recipe import Plan
+from models.plan import Plan
 from models.record import Epoch, draw_curves, write_history
 from models.storage import save_whole
 

@@ -72,15 +72,14 @@ def action_stage(network: Network, lessons: Lessons, actions: Pool, recipe: Reci
 def sound_stage(network: Network, lessons: Lessons, heard: Heard, recipe: Recipe) -> Stage:
     """The sound encoder learns to hear what the teacher hears."""
     plan, encoder, head = recipe.audio.teacher, network.audio, lessons.sounds
+    # Classes are rare by very different degrees: that need not be learned.
     often = torch.logit(heard.probabilities.mean(dim=0).clamp(1e-5, 1 - 1e-5))
-    with torch.no_grad():
-        head.bias.copy_(often)
 
     def loss(generator: Generator) -> Tensor:
         device = next(head.parameters()).device
         chosen = torch.randint(len(heard.samples), (plan.batch,), generator=generator)
         tokens = encoder(*parallel.own((heard.samples[chosen].float().to(device),)))
-        logits = head(parallel.gathered(tokens, len(chosen)))
+        logits = head(parallel.gathered(tokens, len(chosen))) + often.to(device)
         target = heard.probabilities[chosen].to(device)
         return functional.binary_cross_entropy_with_logits(logits, target, reduction="none").sum(dim=1).mean()
 

@@ -10,7 +10,7 @@ from torch import nn
 from models.audio import AudioEncoder
 from models.errors import WeightsError
 from models.fusion import Concatenation, Fusion
-from models.recipe import FusionKind
+from models.plan import FusionKind
 from models.spec import Spec
 from models.storage import save_whole
 from models.text import TextEncoder, load_bert, random_bert

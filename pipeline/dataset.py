@@ -13,7 +13,8 @@ from tokenizers import Tokenizer
 
 from export.runtime import tokenize
 from models.pool import Pool
-from models.recipe import ActionsPlan, Data, Recipe
+from models.plan import ActionsPlan, Data
+from models.recipe import Recipe
 from models.spec import MODALITIES, NORMAL, Spec
 from pipeline.annotations.read import read_annotations
 from pipeline.errors import LabelsError, SourceError

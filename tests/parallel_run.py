@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from models import parallel
 from models.fit import Run, Stage
-from models.recipe import FusionPlan
+from models.plan import FusionPlan
 
 BATCH = 7  # the processes' slices differ
 

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from models.errors import ModelsError
 from models.fit import Progress, Run, Stage
-from models.recipe import FusionPlan
+from models.plan import FusionPlan
 
 EPOCHS, STEPS = 4, 3
 

@@ -12,7 +12,8 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
 from models.pool import Pool
-from models.recipe import Data, Recipe
+from models.plan import Data
+from models.recipe import Recipe
 from models.spec import Spec
 from pipeline.dataset import check_sides, encode, pools
 from pipeline.errors import LabelsError, SourceError

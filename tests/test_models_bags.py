@@ -11,7 +11,7 @@ from models import encoders
 from models.bags import draw_bags, top_mean
 from models.network import Architecture, Network
 from models.pool import Pool
-from models.recipe import TextPlan
+from models.plan import TextPlan
 from models.spec import Spec
 
 

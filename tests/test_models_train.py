@@ -15,7 +15,7 @@ from tiny import tiny_pools, tiny_recipe
 from models.errors import RecipeError, TrainingError
 from models.fit import Progress
 from models.network import Network, load_network
-from models.recipe import AudioPlan, FusionPlan
+from models.plan import AudioPlan, FusionPlan
 from models.train import read_run, train
 
 SHORT = FusionPlan(layers=1, heads=2, align_epochs=1, epochs=2, sequences=32, batch=16)

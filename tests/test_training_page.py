@@ -7,18 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic.fields import FieldInfo
 
-from models.recipe import (
-    ActionsPlan,
-    AudioPlan,
-    Data,
-    FusionPlan,
-    Recipe,
-    Section,
-    TeacherPlan,
-    TextPlan,
-    VideoPlan,
-    read_recipe,
-)
+from models.plan import ActionsPlan, AudioPlan, Data, FusionPlan, Section, TeacherPlan, TextPlan, VideoPlan
+from models.recipe import Recipe, read_recipe
 
 PAGE = (Path(__file__).parent.parent / "docs" / "training.md").read_text(encoding="utf-8")
 SECTIONS: dict[str, type[Section]] = {

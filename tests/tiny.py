@@ -10,7 +10,8 @@ from torch import Generator, Tensor
 from export.parity import Arrays
 from export.write import write_bundle
 from models.pool import Pool
-from models.recipe import AudioPlan, BertKey, Data, FusionPlan, Recipe, TextPlan, VideoPlan
+from models.plan import AudioPlan, BertKey, Data, FusionPlan, TextPlan, VideoPlan
+from models.recipe import Recipe
 from models.spec import Spec
 from models.train import train
 
