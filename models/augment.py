@@ -81,7 +81,8 @@ def _colour(samples: Tensor, generator: Generator) -> Tensor:
     echo = torch.randn(batch, len(time), generator=generator) * torch.exp(-3 * time / decay) * loud
     echo[:, 0] = 1
     spectrum = spectrum * 10 ** (decibels / 20) * torch.fft.rfft(echo, n=2 * length)
-    return torch.fft.irfft(spectrum, n=2 * length)[:, :length]
+    coloured: Tensor = torch.fft.irfft(spectrum, n=2 * length)
+    return coloured[:, :length]
 
 
 def _silence(samples: Tensor, generator: Generator) -> Tensor:

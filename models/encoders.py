@@ -13,8 +13,8 @@ from models.augment import augment_frames, augment_samples, drop_words
 from models.bags import draw_bags, top_mean
 from models.fit import Stage
 from models.network import Network
-from models.pool import Pool
 from models.plan import EncoderPlan
+from models.pool import Pool
 from models.recipe import Recipe
 from models.spec import MODALITIES
 from models.statistics import roc_auc
@@ -148,13 +148,9 @@ def _bags(pool: Pool) -> Tensor:
     return torch.arange(len(pool)) if pool.bags is None else pool.bags
 
 
-def _numbered(keys: Tensor) -> Tensor:
-    return keys.unique(return_inverse=True)[1]
-
-
 def _total(weight: Tensor, keys: Tensor) -> Tensor:
     """Of each element, the weight of all that share its key."""
-    places = _numbered(keys)
+    places: Tensor = keys.unique(return_inverse=True)[1]
     return torch.zeros(int(places.max()) + 1).index_add(0, places, weight)[places]
 
 

@@ -170,7 +170,13 @@ class Run:
         self._saved: dict[str, Any] = {}
         if self._checkpoint.exists():
             self._saved = torch.load(self._checkpoint, map_location="cpu", weights_only=True)
-            network.load_state_dict(self._saved["network"])
+            try:
+                network.load_state_dict(self._saved["network"])
+            except RuntimeError:
+                raise TrainingError(
+                    f"train: {self._checkpoint}: of other networks: the code, or what is learned from, has changed;"
+                    " name another folder"
+                ) from None
         self._done: list[str] = self._saved.get("done", [])
         self.history: list[Epoch] = [Epoch(*row) for row in self._saved.get("history", [])]
 

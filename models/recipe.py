@@ -34,7 +34,7 @@ class Recipe(Section):
     """Kinds of anomaly; rows with any other label are left out."""
     data: tuple[Data, ...] = ()
     test: tuple[Path, ...] = ()
-    """Labels files that training must not see: none of their files and groups may be in `data`."""
+    """Labels files that training must not see: none of their files and groups may be in what is learned from."""
     video: VideoPlan = VideoPlan()
     audio: AudioPlan = AudioPlan()
     text: TextPlan = TextPlan()
@@ -49,7 +49,8 @@ class Recipe(Section):
     @property
     def materials(self) -> tuple[Data | ActionsPlan, ...]:
         """What is learned from."""
-        return (*self.data, *((self.video.actions,) if self.video.actions.labels else ()))
+        actions = self.video.actions
+        return (*self.data, *((actions,) if actions.labels and actions.epochs else ()))
 
     @property
     def spec(self) -> Spec:

@@ -38,8 +38,7 @@ class Teacher:
             self._network.allocate_tensors()
         except (OSError, RuntimeError, ValueError):
             raise WeightsError(f"audio teacher: {path}: not a TensorFlow Lite file; name yamnet.tflite") from None
-        [given] = self._network.get_input_details()
-        scores = self._network.get_output_details()[0]
+        given, scores = self._network.get_input_details()[0], self._network.get_output_details()[0]
         if given["shape"][-1] != PATCH or scores["shape"][-1] != NUM_SOUNDS:
             raise WeightsError(f"audio teacher: {path}: does not take {PATCH} samples; name yamnet.tflite")
         self._given, self._scores = given, scores["index"]

@@ -110,7 +110,7 @@ def _lessons(
     if actions is not None and not run.is_done("actions"):
         yield action_stage(network, lessons, actions, recipe)
     plan = recipe.audio.teacher
-    if plan.weights is not None and plan.epochs and not run.is_done("sounds"):
+    if plan.weights is not None and plan.epochs and len(learned["audio"]) and not run.is_done("sounds"):
         heard = mix(learned["audio"].inputs[0], Teacher(plan.weights), plan.mixtures, recipe.seed)
         yield sound_stage(network, lessons, heard, recipe)
 

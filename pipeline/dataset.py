@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from export.runtime import tokenize
-from models.pool import Pool
 from models.plan import ActionsPlan, Data
+from models.pool import Pool
 from models.recipe import Recipe
 from models.spec import MODALITIES, NORMAL, Spec
 from pipeline.annotations.read import read_annotations
@@ -70,11 +70,7 @@ def pools(
         files = rows_by_path(read_annotations(data.labels, strict=is_strict, warn=on_skip))
         num_files += len(files)
         num_skipped += _gather_files(files, data, spec, gathered, progress, on_skip)
-    if num_skipped:
-        count = f"{num_skipped} of {num_files} files"
-        if is_strict:
-            raise SourceError(f"train: {count} cannot be read; mend or leave them out, or train without --strict")
-        on_skip(f"train: {count} skipped")
+    _tell_skipped(num_skipped, num_files, on_skip, is_strict=is_strict)
     if not any(part.labels for part in gathered.values()):
         raise LabelsError("labels: no file could be used; mend the messages above")
     return {
@@ -85,7 +81,12 @@ def pools(
 
 
 def actions(
-    plan: ActionsPlan, spec: Spec, progress: Callable[[str, int, int], None], on_skip: Callable[[str], None]
+    plan: ActionsPlan,
+    spec: Spec,
+    progress: Callable[[str, int, int], None],
+    on_skip: Callable[[str], None],
+    *,
+    is_strict: bool = False,
 ) -> Pool | None:
     """The windows of the video encoder's lesson, each labelled with the number of its action; none if it is left out.
 
@@ -93,16 +94,18 @@ def actions(
 
     Raises:
         LabelsError: the labels file is wrong, or none of its files has pictures.
+        SourceError: `is_strict`, and files are missing or cannot be read.
     """
     if plan.labels is None or not plan.epochs:
         return None
-    rows = read_annotations(plan.labels, warn=on_skip)
+    rows = read_annotations(plan.labels, strict=is_strict, warn=on_skip)
     names = tuple(sorted({row.label for row in rows}))
-    numbered = [replace(row, label=f"{names.index(row.label)}") for row in rows]
+    files = rows_by_path([replace(row, label=f"{names.index(row.label)}") for row in rows])
     gathered = {name: _Gathered() for name in MODALITIES}
     data = Data(labels=plan.labels, modalities=("video",))
     known = replace(spec, labels=tuple(map(str, range(len(names)))))
-    _gather_files(rows_by_path(numbered), data, known, gathered, progress, on_skip)
+    num_skipped = _gather_files(files, data, known, gathered, progress, on_skip)
+    _tell_skipped(num_skipped, len(files), on_skip, is_strict=is_strict)
     if not gathered["video"].labels:
         raise LabelsError(f"labels: {plan.labels}: no file has pictures; name another file as video.actions.labels")
     pool = _pool(gathered["video"], (_stack(gathered["video"], _frames_shape(spec), np.uint8),))
@@ -117,7 +120,8 @@ def check_sides(recipe: Recipe) -> None:
     Raises:
         LabelsError: one is, or a labels file is wrong.
     """
-    learned = {mark: data.labels for data in recipe.data for mark in _marks(data.labels)}
+    learned_from = [material.labels for material in recipe.materials if material.labels]
+    learned = {mark: labels for labels in learned_from for mark in _marks(labels)}
     for path in recipe.test:
         both = sorted(_marks(path) & learned.keys())
         if both:
@@ -162,6 +166,15 @@ def _gather_files(
             num_skipped += 1
         progress(data.labels.parent.name, done, len(files))
     return num_skipped
+
+
+def _tell_skipped(num_skipped: int, num_files: int, on_skip: Callable[[str], None], *, is_strict: bool) -> None:
+    if not num_skipped:
+        return
+    count = f"{num_skipped} of {num_files} files"
+    if is_strict:
+        raise SourceError(f"train: {count} cannot be read; mend or leave them out, or train without --strict")
+    on_skip(f"train: {count} skipped")
 
 
 def _gather(path: Path, rows: Sequence[Row], data: Data, spec: Spec, gathered: dict[str, _Gathered]) -> None:

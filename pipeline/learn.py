@@ -77,7 +77,7 @@ def learn(
         spec = recipe.spec
         tokenizer = open_tokenizer(find_tokenizer(recipe.text.weights), spec)
         gathered = pools(recipe, spec, tokenizer, progress, say, is_strict=is_strict)
-        moving = actions(recipe.video.actions, spec, progress, say)
+        moving = actions(recipe.video.actions, spec, progress, say, is_strict=is_strict)
         return [train(seeded, gathered, folder, progress, say, moving) for folder, seeded in recipes.items()]
 
 

@@ -11,8 +11,8 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from models.pool import Pool
 from models.plan import Data
+from models.pool import Pool
 from models.recipe import Recipe
 from models.spec import Spec
 from pipeline.dataset import check_sides, encode, pools

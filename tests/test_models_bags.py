@@ -10,8 +10,8 @@ from torch import Generator, nn
 from models import encoders
 from models.bags import draw_bags, top_mean
 from models.network import Architecture, Network
-from models.pool import Pool
 from models.plan import TextPlan
+from models.pool import Pool
 from models.spec import Spec
 
 

@@ -9,8 +9,8 @@ from torch import Generator, Tensor
 
 from export.parity import Arrays
 from export.write import write_bundle
-from models.pool import Pool
 from models.plan import AudioPlan, BertKey, Data, FusionPlan, TextPlan, VideoPlan
+from models.pool import Pool
 from models.recipe import Recipe
 from models.spec import Spec
 from models.train import train
