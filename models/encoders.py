@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
@@ -14,7 +13,7 @@ from models.bags import draw_bags, top_mean
 from models.fit import Stage
 from models.network import Network
 from models.plan import EncoderPlan
-from models.pool import Pool
+from models.pool import Pool, draw_weights
 from models.recipe import Recipe
 from models.spec import MODALITIES
 from models.statistics import roc_auc
@@ -94,7 +93,7 @@ def judgement_loss(anomaly: Tensor, classes: Tensor, labels: Tensor) -> Tensor:
 def _stage(network: Network, index: int, train: Pool, validation: Pool, plan: EncoderPlan, recipe: Recipe) -> Stage:
     name = MODALITIES[index]
     encoder, head = getattr(network, name), network.fusion.heads[index]
-    weight, bags = _weights(train), _bags(train)
+    weight, bags = draw_weights(train), train.rows
     size, k = plan.bag, plan.top_k or max(1, plan.bag // 4)
 
     def loss(generator: Generator) -> Tensor:
@@ -127,31 +126,6 @@ def _stage(network: Network, index: int, train: Pool, validation: Pool, plan: En
         score=_validation_auc(network, name, head, validation),
         frozen={encoder: plan.freeze_epochs},
     )
-
-
-def _weights(pool: Pool) -> Tensor:
-    """How often windows are drawn.
-
-    Half of the draws are normal, half anomalous; a label comes with the root of its count, a recording with the root
-    of its rows of that label, and a row as one, however many windows it has.
-    """
-    labels, bags = pool.labels, _bags(pool)
-    weight = 1 / _total(torch.ones(len(labels)), bags)
-    recordings = torch.from_numpy(np.unique(pool.groups, return_inverse=True)[1]).flatten()
-    weight = weight / _total(weight, recordings * (int(labels.max()) + 1) + labels).sqrt()
-    weight = weight * (1.0 if pool.weights is None else pool.weights)
-    weight = weight / _total(weight, labels) * torch.bincount(labels).float().sqrt()[labels]
-    return weight / _total(weight, (labels > 0).long())
-
-
-def _bags(pool: Pool) -> Tensor:
-    return torch.arange(len(pool)) if pool.bags is None else pool.bags
-
-
-def _total(weight: Tensor, keys: Tensor) -> Tensor:
-    """Of each element, the weight of all that share its key."""
-    places: Tensor = keys.unique(return_inverse=True)[1]
-    return torch.zeros(int(places.max()) + 1).index_add(0, places, weight)[places]
 
 
 def _validation_auc(network: Network, name: str, head: nn.Module, validation: Pool) -> Callable[[], float]:

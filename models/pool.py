@@ -1,6 +1,5 @@
 """The windows of one modality that a network learns from, with their labels."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +25,11 @@ class Pool:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def rows(self) -> Tensor:
+        """`bags`, of every pool."""
+        return torch.arange(len(self)) if self.bags is None else self.bags
 
     def take(self, chosen: Tensor) -> "Pool":
         """Some of the windows, by index or mask."""
@@ -96,7 +100,22 @@ def fold_numbers(labels: NDArray[np.int64], groups: NDArray[np.str_], folds: int
     return numbers
 
 
-def join(pools: Sequence[Pool]) -> Pool:
-    """Pools of one modality as one."""
-    inputs = tuple(torch.cat(parts) for parts in zip(*(pool.inputs for pool in pools), strict=True))
-    return Pool(inputs, torch.cat([pool.labels for pool in pools]), np.concatenate([pool.groups for pool in pools]))
+def draw_weights(pool: Pool) -> Tensor:
+    """How often windows are drawn, float32 (N,).
+
+    Half of the draws are normal, half anomalous; a label comes with the root of its count, a recording with the root
+    of its rows of that label, and a row as one, however many windows it has.
+    """
+    labels = pool.labels
+    weight = 1 / _total(torch.ones(len(labels)), pool.rows)
+    recordings = torch.from_numpy(np.unique(pool.groups, return_inverse=True)[1]).flatten()
+    weight = weight / _total(weight, recordings * (int(labels.max()) + 1) + labels).sqrt()
+    weight = weight * (1.0 if pool.weights is None else pool.weights)
+    weight = weight / _total(weight, labels) * torch.bincount(labels).float().sqrt()[labels]
+    return weight / _total(weight, (labels > 0).long())
+
+
+def _total(weight: Tensor, keys: Tensor) -> Tensor:
+    """Of each element, the weight of all that share its key."""
+    places: Tensor = keys.unique(return_inverse=True)[1]
+    return torch.zeros(int(places.max()) + 1).index_add(0, places, weight)[places]
