@@ -194,7 +194,7 @@ def test_bad_files_are_told_each_in_one_line_and_good_ones_go_on(heed: Heed, tmp
     write_media(tmp_path / "seen.mp4", 3.0, has_audio=False)
     bad = {
         "missing.mp4": "no such file; check the path",
-        "folder": "a folder; name a file in it",
+        "folder": "no numbered pictures there; name a file, or a folder of 001.tif …",
         "text.mp4": "not a media file or stream, or cut off before its index; check it in a player",
         "empty.mp4": "the file is empty; record or copy it again",
         "unknown.mp4": "no decoder for its video; convert it to H.264 and AAC",
