@@ -71,18 +71,33 @@ def read_recipe(path: Path, data: Path | None = None, changes: Sequence[str] = (
     """
     try:
         written = tomllib.loads(path.read_text(encoding="utf-8"))
-        for change in changes:
-            _change(written, change)
-        recipe = Recipe.model_validate(written)
     except OSError as error:
         raise RecipeError(f"recipe: {path}: {error.strerror}; name an existing file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"recipe: {path}: not TOML: {error}; mend the file") from None
+    return make_recipe(written, path, data or path.parent, changes)
+
+
+def make_recipe(written: dict[str, Any], path: Path, root: Path, changes: Sequence[str] = ()) -> Recipe:
+    """A recipe out of its keys.
+
+    Args:
+        written: the keys.
+        path: where they are from, for messages.
+        root: what its files are relative to.
+        changes: `key.key=value` each.
+
+    Raises:
+        RecipeError: a key is unknown or wrong.
+    """
+    for change in changes:
+        _change(written, change)
+    try:
+        recipe = Recipe.model_validate(written)
     except ValidationError as error:
         raise RecipeError(f"recipe: {path}: {'; '.join(map(_complaint, error.errors()))}") from None
     if not recipe.data:
         raise RecipeError(f"recipe: {path}: no [[data]]; name at least one labels file")
-    root = data or path.parent
     located = tuple(entry.model_copy(update={"labels": (root / entry.labels).resolve()}) for entry in recipe.data)
     test = tuple((root / path).resolve() for path in recipe.test)
     video = recipe.video.model_copy(update={"actions": _located(recipe.video.actions, "labels", root)})

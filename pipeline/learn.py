@@ -20,13 +20,14 @@ from export.write import reference, write_bundle
 from models import parallel
 from models.errors import RecipeError, StorageError
 from models.fit import Progress
-from models.recipe import Recipe, read_recipe
-from models.spec import Spec
+from models.recipe import Recipe, make_recipe, read_recipe
+from models.spec import NORMAL, Spec
 from models.storage import write_whole
 from models.text import find_tokenizer
 from models.train import read_run, train
+from pipeline.annotations.read import read_annotations
 from pipeline.dataset import actions, check_sides, pools
-from pipeline.errors import SourceError
+from pipeline.errors import LabelsError, SourceError
 from pipeline.media import open_media
 from pipeline.scene import demo_scene, render
 from pipeline.window import windows
@@ -51,7 +52,7 @@ def learn(
     """Trains by a recipe, or goes on with the runs that the folders hold; torchrun may have started this.
 
     Args:
-        path: of the recipe.
+        path: of the recipe; or of labelled files, learned from by the defaults.
         data: what its labels files are relative to, if not to the recipe.
         runs: the seed of each run, by its folder; None is the recipe's.
         progress: told of every file and every step.
@@ -66,7 +67,7 @@ def learn(
         RecipeError, LabelsError, WeightsError, TrainingError, StorageError: see `models.train.train`.
         SourceError: `is_strict`, and a file cannot be read.
     """
-    recipe = read_recipe(path, data, changes)
+    recipe = _recipe(path, data, changes)
     recipes = {
         folder: recipe if seed is None else recipe.model_copy(update={"seed": seed}) for folder, seed in runs.items()
     }
@@ -139,6 +140,18 @@ def torch_reference(run: Path, bundle: Path, source: str) -> Arrays:
     network, _ = read_run(run)
     found = probe_windows(source, network.spec)
     return {**found, **reference(network, found, bundle / "tokenizer.json")}
+
+
+def _recipe(path: Path, data: Path | None, changes: Sequence[str]) -> Recipe:
+    """A recipe's file; or all defaults, for whatever labelled files those are, with the labels they have."""
+    if path.suffix == ".toml" or not path.exists():
+        return read_recipe(path, data, changes)
+    labels = sorted({row.label for row in read_annotations(path)} - {NORMAL})
+    if not labels:
+        raise LabelsError(f"labels: {path}: everything is normal; add files of what is not")
+    whole = path.resolve()
+    written = {"name": whole.stem, "labels": labels, "data": [{"labels": str(whole), "name": whole.name}]}
+    return make_recipe(written, path, Path.cwd(), changes)
 
 
 def _check_folder(out: Path, recipe: Recipe) -> None:

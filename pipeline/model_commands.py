@@ -54,7 +54,9 @@ def compose(
 
 @app.command(epilog="Example: heed train models/recipe.toml --data data --out runs/first")
 def train(
-    recipe: Annotated[Path, typer.Argument(help="TOML: data, networks, stages.")],
+    recipe: Annotated[
+        Path, typer.Argument(help="TOML: data, networks, stages; or labelled files, as `heed evaluate` takes them.")
+    ],
     to: Annotated[Path, typer.Option("--out", help="Folder of the run. One that was cut off goes on.")],
     data: Annotated[Path | None, typer.Option(help="Folder the recipe's labels files are relative to.")] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from models.errors import RecipeError, StorageError
+from models.recipe import Recipe
 from pipeline.errors import LabelsError, SourceError
 from pipeline.learn import learn, spread
 
@@ -47,6 +48,25 @@ def test_a_folder_that_cannot_be_or_is_of_another_version_is_told(unreadable: Pa
 def test_a_file_that_cannot_be_read_ends_a_strict_training(unreadable: Path, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="train: 1 of 1 files cannot be read; mend or leave them out"):
         begin(unreadable, tmp_path / "run", is_strict=True)
+
+
+def test_a_folder_of_clips_is_learned_from_without_a_recipe(tmp_path: Path) -> None:
+    for name in ("fight/a.mp4", "normal/b.mp4"):
+        path = tmp_path / "clips" / name
+        path.parent.mkdir(parents=True)
+        path.write_text("It is a text.")
+    with pytest.raises(LabelsError, match="no file could be used"):
+        begin(tmp_path / "clips", tmp_path / "run")
+    recipe = Recipe.model_validate_json((tmp_path / "run" / "recipe.json").read_text())
+    assert (recipe.name, recipe.labels) == ("clips", ("fight",))
+    assert [data.labels for data in recipe.data] == [tmp_path / "clips"]
+
+
+def test_a_folder_of_normal_clips_alone_is_told(tmp_path: Path) -> None:
+    (tmp_path / "clips" / "normal").mkdir(parents=True)
+    (tmp_path / "clips" / "normal" / "a.mp4").write_text("It is a text.")
+    with pytest.raises(LabelsError, match="everything is normal; add files of what is not"):
+        begin(tmp_path / "clips", tmp_path / "run")
 
 
 def test_the_spread_is_mean_and_deviation_over_the_runs() -> None:
