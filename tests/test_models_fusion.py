@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Generator, Tensor
 
-from models.fusion import Fusion, Judgement
+from models.fusion import Concatenation, Fusion, Judgement
 from models.spec import MODALITIES, Spec
 
 SPEC = Spec(context=4, token_size=16)
 torch.manual_seed(0)
 FUSION = Fusion(SPEC, num_layers=2, num_heads=2).eval()
+CONCATENATION = Concatenation(SPEC).eval()
 
 
 def tokens(seed: int, batch: int = 2) -> Tensor:
@@ -25,9 +26,9 @@ def everything(batch: int = 2) -> Tensor:
     return torch.ones(batch, SPEC.context, len(MODALITIES), dtype=torch.bool)
 
 
-def judge(given_tokens: Tensor, present: Tensor) -> Judgement:
+def judge(given_tokens: Tensor, present: Tensor, fusion: Fusion | Concatenation = FUSION) -> Judgement:
     with torch.inference_mode():
-        judged: Judgement = FUSION(given_tokens, present)
+        judged: Judgement = fusion(given_tokens, present)
     return judged
 
 
@@ -104,6 +105,34 @@ def test_cameras_in_a_batch_do_not_see_each_other() -> None:
     both = judge(tokens(0, batch=5), everything(5))
     alone = judge(tokens(0, batch=5)[3:4], everything(1))
     torch.testing.assert_close(alone.anomaly, both.anomaly[3:4], rtol=1e-4, atol=1e-6)
+
+
+def test_concatenation_judges_the_present_window_only() -> None:
+    one, other = tokens(0), tokens(1)
+    other[:, -1] = one[:, -1]
+    earlier = everything()
+    earlier[:, :-1] = False
+    judged = judge(one, everything(), CONCATENATION)
+    assert judged.classes.shape == (2, len(SPEC.labels))
+    assert same(judged, judge(other, earlier, CONCATENATION))
+    assert torch.equal(judged.modalities, judge(other, earlier, CONCATENATION).modalities)
+
+
+@pytest.mark.parametrize("modality", range(len(MODALITIES)))
+def test_concatenation_is_told_what_is_missing_but_not_what_it_holds(modality: int) -> None:
+    present, other = everything(), tokens(0)
+    present[:, -1, modality] = False
+    other[:, -1, modality] = 100 * tokens(1)[:, -1, modality]
+    assert same(judge(tokens(0), present, CONCATENATION), judge(other, present, CONCATENATION))
+    assert not same(judge(tokens(0), everything(), CONCATENATION), judge(other, everything(), CONCATENATION))
+    # A token of a constant is nothing after its norm: only the sign that it is there is left.
+    other[:, -1, modality] = 1.0
+    assert not same(judge(other, present, CONCATENATION), judge(other, everything(), CONCATENATION))
+
+
+def test_both_fusions_have_the_same_heads() -> None:
+    shapes = [{key: value.shape for key, value in f.heads.state_dict().items()} for f in (FUSION, CONCATENATION)]
+    assert shapes[0] == shapes[1]
 
 
 @contextmanager

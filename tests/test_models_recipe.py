@@ -6,6 +6,7 @@ import pytest
 
 from models.errors import RecipeError
 from models.recipe import read_recipe
+from models.spec import Spec
 
 SHIPPED = Path(__file__).parent.parent / "models" / "recipe.toml"
 DATA = '[[data]]\nlabels = "labels.csv"\n'
@@ -68,3 +69,60 @@ def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"nowhere\.toml: No such file or directory; name an existing file"):
         read_recipe(tmp_path / "nowhere.toml")
+
+
+def test_folders_and_lessons_lie_where_the_data_does(tmp_path: Path) -> None:
+    text = 'begin = "base"\n' + DATA + '[video.actions]\nlabels = "a.csv"\n[audio.teacher]\nweights = "y.tflite"'
+    recipe = read_recipe(write(tmp_path, text), tmp_path / "data")
+    found = (recipe.begin, recipe.video.actions.labels, recipe.audio.teacher.weights)
+    assert found == tuple(tmp_path / "data" / name for name in ("base", "a.csv", "y.tflite"))
+
+
+def test_what_is_learned_from_has_the_actions_if_they_are_learned(tmp_path: Path) -> None:
+    path = write(tmp_path, DATA + '[video.actions]\nlabels = "a.csv"\nname = "people"')
+    assert [material.name for material in read_recipe(path).materials] == ["", "people"]
+    assert [material.name for material in read_recipe(path, changes=["video.actions.epochs=0"]).materials] == [""]
+
+
+def test_sizes_of_windows_come_from_the_recipe(tmp_path: Path) -> None:
+    text = 'labels = ["fight"]\n' + DATA + "[video]\nsize = 64\n[fusion]\ncontext = 3"
+    assert read_recipe(write(tmp_path, text)).spec == Spec(frame_size=64, context=3, labels=("fight",))
+
+
+def test_changes_replace_keys_as_the_file_would_have_them(tmp_path: Path) -> None:
+    path = write(tmp_path, "seed = 1\n" + DATA + "[video]\nepochs = 3\nbatch = 4")
+    changes = ["video.epochs=8", "fusion.kind=concatenation", 'name = "yard 2"', "video.actions.rate=1e-4"]
+    changes += ["labels=['fight','fire']", "seed=2", "seed=3", "precision=fp32"]
+    recipe = read_recipe(path, changes=changes)
+    assert (recipe.video.epochs, recipe.video.batch, recipe.video.actions.rate) == (8, 4, 1e-4)
+    assert (recipe.fusion.kind, recipe.name, recipe.labels) == ("concatenation", "yard 2", ("fight", "fire"))
+    assert (recipe.seed, recipe.precision) == (3, "fp32")
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ("video.epochs", "recipe: --set video.epochs: not KEY=VALUE; write, for example, --set video.epochs=8"),
+        ("=8", "recipe: --set =8: not KEY=VALUE; write"),
+        ("video.=8", "recipe: --set video.=8: not KEY=VALUE; write"),
+        ("data.weight=2", "recipe: --set data.weight=2: data is no table; name another key"),
+        ("seed.first=2", "recipe: --set seed.first=2: seed is no table; name another key"),
+        ("video.widht=1", r"recipe: .*recipe\.toml: video\.widht: no such key"),
+        ("smell.epochs=1", r"recipe: .*recipe\.toml: smell: no such key"),
+        ("video.epochs=many", r"recipe: .*recipe\.toml: video\.epochs: Input should be a valid integer"),
+        ("fusion.kind=sum", r"recipe: .*recipe\.toml: fusion\.kind: Input should be 'attention' or 'concatenation'"),
+        ("video.bag=4", r"recipe: .*recipe\.toml: video: mixup blends single windows; set it to 0 with bags"),
+        ("folds=1", r"recipe: .*recipe\.toml: fold 0 of 1: there must be two folds or more, counted from 0"),
+        ("fold=1", r"recipe: .*recipe\.toml: fold 1 of 0: there must be two folds or more, counted from 0"),
+    ],
+)
+def test_a_wrong_change_is_named(tmp_path: Path, change: str, complaint: str) -> None:
+    with pytest.raises(RecipeError, match=f"^{complaint}"):
+        read_recipe(write(tmp_path, "seed = 1\n" + DATA), changes=[change])
+
+
+def test_folds_are_counted_from_0(tmp_path: Path) -> None:
+    path = write(tmp_path, DATA)
+    assert read_recipe(path, changes=["folds=3", "fold=2"]).fold == 2
+    with pytest.raises(RecipeError, match="fold 3 of 3: there must be two folds or more, counted from 0"):
+        read_recipe(path, changes=["folds=3", "fold=3"])
