@@ -1,0 +1,78 @@
+"""The encoders' own stage."""
+
+import numpy as np
+import pytest
+import torch
+from tiny import BERT, tiny_recipe, video_pool
+from torch import Generator, Tensor
+
+from models.encoders import WRONG_LABELS, augmented, features, stages
+from models.network import Architecture, Network
+from models.plan import VideoPlan
+from models.pool import Pool, draw_weights
+from models.recipe import Recipe
+from models.spec import MODALITIES, Spec
+
+SPEC = Spec(frame_size=32, labels=("fight", "fire"))
+BATCH = 6
+
+
+def recipe(mixup: float) -> Recipe:
+    return tiny_recipe(video=VideoPlan(size=32, width=0.125, epochs=1, draws=BATCH, batch=BATCH, mixup=mixup))
+
+
+def small_network() -> Network:
+    """Not training: dropout and batch normalisation stand still."""
+    torch.manual_seed(0)
+    sizes = Architecture(0.125, audio_hidden=8, bert=dict(BERT), fusion_layers=1, fusion_heads=2)
+    return Network(SPEC, sizes).eval()
+
+
+def small_pool() -> Pool:
+    pool = video_pool(torch.tensor([0, 1, 0, 2, 0, 1, 0, 2]))
+    return Pool((pool.inputs[0][:, :, :32, :32],), pool.labels, pool.groups)
+
+
+def loss_of(network: Network, pool: Pool, mixup: float, seed: int) -> float:
+    empty = pool.take(torch.zeros(len(pool), dtype=torch.bool))
+    train = dict.fromkeys(MODALITIES, empty) | {"video": pool}
+    (stage,) = stages(network, train, train, recipe(mixup))
+    with torch.inference_mode():
+        return float(stage.loss(Generator().manual_seed(seed)))
+
+
+def by_hand(anomaly: Tensor, classes: Tensor, labels: Tensor, other: Tensor, share: float) -> float:
+    """The loss against blended truths, in numpy."""
+    probability = 1 / (1 + np.exp(-anomaly.double().numpy()))
+    wanted = [(truth > 0) * (1 - 2 * WRONG_LABELS) + WRONG_LABELS for truth in (labels.numpy(), other.numpy())]
+    target = share * wanted[0] + (1 - share) * wanted[1]
+    binary = -(target * np.log(probability) + (1 - target) * np.log(1 - probability)).mean()
+    scores = np.exp(classes.double().numpy())
+    likely = np.log(scores / scores.sum(axis=1, keepdims=True))
+    kinds = [-np.mean([likely[i, k - 1] for i, k in enumerate(truth.tolist()) if k]) for truth in (labels, other)]
+    return float(binary + 0.5 * (share * kinds[0] + (1 - share) * kinds[1]))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("mixup", [0.0, 1.0])
+def test_windows_are_blended_two_by_two_and_their_truths_with_them(mixup: float, seed: int) -> None:
+    network, pool, chance = small_network(), small_pool(), Generator().manual_seed(seed)
+    chosen = torch.multinomial(draw_weights(pool), BATCH, replacement=True, generator=chance)
+    (frames,) = augmented(network, "video", pool, chosen, chance, recipe(mixup).video.reverse)
+    labels, share, other = pool.labels[chosen], 1.0, torch.arange(BATCH)
+    torch.rand(1, generator=chance)  # whether to blend
+    if mixup:
+        share, other = float(torch.rand(1, generator=chance)), torch.randperm(BATCH, generator=chance)
+    with torch.inference_mode():
+        tokens = network.video(share * frames + (1 - share) * frames[other])
+        anomaly, classes = network.fusion.heads[0](tokens)
+    expected = by_hand(anomaly, classes, labels, labels[other], share)
+    assert loss_of(network, pool, mixup, seed) == pytest.approx(expected, rel=1e-4)
+
+
+def test_features_do_not_depend_on_the_batch() -> None:
+    network, frames = small_network(), small_pool().inputs[0]
+    many = frames.repeat(5, 1, 1, 1, 1)  # more than one batch of evaluation
+    found = features(network, "video", (many,))
+    assert found.shape == (40, network.video.num_features)
+    torch.testing.assert_close(found, features(network, "video", (frames,)).repeat(5, 1), rtol=1e-4, atol=1e-5)
