@@ -36,6 +36,19 @@ def test_a_run_goes_on_with_another_precision_but_with_no_other_recipe(unreadabl
         begin(unreadable, tmp_path / "run", seed=1)
 
 
+def test_a_changed_key_makes_another_recipe(unreadable: Path, tmp_path: Path) -> None:
+    def begin_changed(*changes: str) -> None:
+        learn(unreadable, None, {tmp_path / "run": None}, lambda *_: None, lambda _: None, changes=changes)
+
+    for changes in (("video.epochs=3",), ("video.epochs=3", "precision=fp32")):
+        with pytest.raises(LabelsError, match="no file could be used"):
+            begin_changed(*changes)
+    with pytest.raises(RecipeError, match="run: holds a run of another recipe; name another folder"):
+        begin_changed("video.epochs=4")
+    with pytest.raises(RecipeError, match="recipe: --set video: not KEY=VALUE"):
+        begin_changed("video")
+
+
 def test_a_folder_that_cannot_be_or_is_of_another_version_is_told(unreadable: Path, tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"train: .*recipe\.toml/run: Not a directory; name another folder"):
         begin(unreadable, unreadable / "run")

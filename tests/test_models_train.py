@@ -12,8 +12,9 @@ import pytest
 import torch
 from tiny import tiny_pools, tiny_recipe
 
-from models.errors import RecipeError, TrainingError
+from models.errors import RecipeError, TrainingError, WeightsError
 from models.fit import Progress
+from models.fusion import Concatenation
 from models.network import Network, load_network
 from models.plan import AudioPlan, FusionPlan
 from models.train import read_run, train
@@ -129,6 +130,53 @@ def test_the_joint_stage_teaches_the_backbones_when_told_to(tmp_path: Path, *, t
     assert not torch.equal(learned["audio.projection.weight"], begun["audio.projection.weight"])
     key = "audio.lstm.weight_hh_l0"
     assert torch.equal(learned[key], begun[key]) is not train_backbones
+
+
+NOTHING = FusionPlan(layers=1, heads=2, align_epochs=0, epochs=0)
+BRIEF = tiny_recipe(audio=AudioPlan(hidden=16, epochs=0), fusion=NOTHING)
+"""A recipe that trains nothing: what is around training is all there is."""
+
+
+def test_a_run_can_begin_with_the_networks_of_another(run: Path, tmp_path: Path) -> None:
+    begun = BRIEF.model_copy(update={"begin": run, "seed": 5})
+    report = train(begun, tiny_pools(count=24, only=("audio",)), tmp_path, silent)
+    expected = state(run)
+    assert all(torch.equal(value, expected[key]) for key, value in state(tmp_path).items())
+    assert "begin" not in report["recipe"]
+
+
+def test_a_run_of_other_sizes_is_no_beginning(run: Path, tmp_path: Path) -> None:
+    wider = BRIEF.model_copy(update={"begin": run, "audio": AudioPlan(hidden=24, epochs=0)})
+    with pytest.raises(WeightsError, match="train: begin: the run's networks are of other sizes"):
+        train(wider, tiny_pools(count=24, only=("audio",)), tmp_path, silent)
+    missing = BRIEF.model_copy(update={"begin": tmp_path / "none"})
+    with pytest.raises(RecipeError, match=r"run: .*/none: no finished run there"):
+        train(missing, tiny_pools(count=24, only=("audio",)), tmp_path, silent)
+
+
+QUICK = NOTHING.model_copy(update={"kind": "concatenation"})
+
+
+def test_each_fold_validates_on_its_own_part(tmp_path: Path) -> None:
+    for fold in range(3):
+        told = BRIEF.model_copy(update={"folds": 3, "fold": fold, "fusion": QUICK})
+        report = train(told, tiny_pools(count=24, only=("audio",)), tmp_path / str(fold), silent)
+        assert report["windows"]["validation"]["audio"] == "4 normal and 4 anomalous"
+        assert report["windows"]["train"]["audio"] == "8 normal and 8 anomalous"
+
+
+def test_fusion_can_be_a_concatenation(tmp_path: Path) -> None:
+    told = tiny_recipe(
+        audio=AudioPlan(hidden=16, epochs=0), fusion=SHORT.model_copy(update={"kind": "concatenation", "epochs": 1})
+    )
+    train(told, tiny_pools(only=("audio",)), tmp_path, silent)
+    assert isinstance(read_run(tmp_path)[0].fusion, Concatenation)
+
+
+def test_a_checkpoint_of_other_networks_is_told(run: Path) -> None:
+    wider = tiny_recipe(audio=AudioPlan(hidden=24, epochs=1), fusion=SHORT)
+    with pytest.raises(TrainingError, match=r"train: .*checkpoint\.pt: of other networks: .*; name another folder"):
+        train(wider, tiny_pools(count=24, only=("audio",)), run, silent)
 
 
 def _all_normal() -> dict[str, Any]:
