@@ -113,8 +113,12 @@ def load_network(path: Path) -> Network:
 
     Raises:
         FileNotFoundError: there is no such file.
+        WeightsError: its networks are those of another version.
     """
     saved = torch.load(path, map_location="cpu", weights_only=True)
-    network = Network(Spec.from_json(saved["spec"]), Architecture(**saved["architecture"]))
-    network.load_state_dict(saved["state"])
+    try:
+        network = Network(Spec.from_json(saved["spec"]), Architecture(**saved["architecture"]))
+        network.load_state_dict(saved["state"])
+    except (RuntimeError, TypeError, ValueError):
+        raise WeightsError(f"run: {path}: holds networks of another version; train again") from None
     return network.eval()

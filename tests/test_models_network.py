@@ -1,5 +1,7 @@
 """Networks that begin with the weights of others."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from tiny import BERT
@@ -7,7 +9,7 @@ from torch import Tensor
 
 from models.errors import WeightsError
 from models.fusion import Concatenation
-from models.network import Architecture, Network, begin_from
+from models.network import Architecture, Network, begin_from, load_network, save_network
 from models.spec import Spec
 
 SPEC = Spec(frame_size=32)
@@ -64,3 +66,22 @@ def test_encoders_of_other_sizes_are_refused(changes: dict[str, object]) -> None
 
 def test_pictures_may_be_of_another_size() -> None:
     begin_from(network(0, spec=Spec(frame_size=64)), network(1))
+
+
+def test_a_network_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+    saved = network(0, fusion_kind="concatenation")
+    save_network(saved, tmp_path / "network.pt")
+    found = load_network(tmp_path / "network.pt")
+    assert (found.spec, found.architecture) == (saved.spec, saved.architecture)
+    expected = state(saved)
+    assert all(torch.equal(value, expected[key]) for key, value in found.state_dict().items())
+
+
+@pytest.mark.parametrize("part", ["state", "architecture", "spec"])
+def test_networks_of_another_version_are_told(tmp_path: Path, part: str) -> None:
+    path = tmp_path / "network.pt"
+    save_network(network(0), path)
+    saved = torch.load(path, weights_only=True)
+    torch.save({**saved, part: {**saved[part], "smell": torch.zeros(1)}}, path)
+    with pytest.raises(WeightsError, match=r"run: .*network\.pt: holds networks of another version; train again"):
+        load_network(path)
