@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from models.augment import augment_frames, augment_samples, drop_words
@@ -87,9 +88,10 @@ def test_an_ordinary_sound_lies_under_half_of_them_as_it_is() -> None:
     assert decibels.max() < -6 + 0.1
 
 
-def loudest_hertz(sounds: Tensor) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def loudest_hertz(sounds: Tensor) -> NDArray[np.float64]:
     spectrum = np.abs(np.fft.rfft(sounds.double().numpy() * np.hanning(LENGTH)))
-    return spectrum.argmax(axis=1) * (RATE / LENGTH)
+    hertz: NDArray[np.float64] = spectrum.argmax(axis=1) * (RATE / LENGTH)
+    return hertz
 
 
 def test_a_tone_gets_higher_or_lower_by_up_to_two_fifths_of_an_octave_and_a_quarter_stays() -> None:

@@ -24,7 +24,9 @@ def recipe(mixup: float) -> Recipe:
 def small_network() -> Network:
     """Not training: dropout and batch normalisation stand still."""
     torch.manual_seed(0)
-    sizes = Architecture(0.125, audio_hidden=8, bert=dict(BERT), fusion_layers=1, fusion_heads=2)
+    sizes = Architecture(
+        0.125, audio_hidden=8, bert={str(key): size for key, size in BERT.items()}, fusion_layers=1, fusion_heads=2
+    )
     return Network(SPEC, sizes).eval()
 
 

@@ -159,7 +159,7 @@ def bands(samples: Tensor) -> Tensor:
     power = torch.fft.rfft(samples).abs().square()
     edges = [0, 1000, 2000, 4000, 16_001]  # of half a hertz each
     shares = [power[:, low:high].sum(dim=1) for low, high in pairwise(edges)]
-    return torch.stack(shares, dim=1) / power.sum(dim=1, keepdim=True).clamp(min=1e-9)
+    return torch.stack(shares, dim=1).div(power.sum(dim=1, keepdim=True).clamp(min=1e-9))
 
 
 def tones(count: int, seed: int) -> Tensor:
@@ -179,7 +179,12 @@ def test_mixtures_are_those_the_seed_chooses_and_are_heard_by_the_teacher() -> N
 
 def test_the_sound_encoder_comes_to_hear_what_its_teacher_hears(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    network = Network(SPEC, Architecture(0.125, audio_hidden=16, bert=dict(BERT), fusion_layers=1, fusion_heads=2))
+    network = Network(
+        SPEC,
+        Architecture(
+            0.125, audio_hidden=16, bert={str(key): size for key, size in BERT.items()}, fusion_layers=1, fusion_heads=2
+        ),
+    )
     lessons = Lessons(network, num_actions=0, num_sounds=4)
     told = recipe(teacher=TeacherPlan(epochs=10, batch=16, average=0.8, rate=5e-3, head_rate=5e-3))
     unheard = mix(tones(60, 1), bands, 60, 1)
