@@ -11,7 +11,7 @@ from torch import nn
 
 from models import encoders, joint, parallel
 from models.environment import environment, process
-from models.errors import RecipeError
+from models.errors import RecipeError, WeightsError
 from models.fit import Progress, Run, Stage
 from models.lessons import Lessons, action_stage, mix, num_actions, sound_stage
 from models.network import Architecture, Network, begin_from, begin_network, load_network, save_network
@@ -120,9 +120,12 @@ def read_run(folder: Path) -> tuple[Network, dict[str, Any]]:
 
     Raises:
         RecipeError: the folder holds no finished run.
+        WeightsError: its networks are those of another version.
     """
     try:
         return load_network(folder / "network.pt"), json.loads((folder / "run.json").read_text())
+    except WeightsError:  # a FileNotFoundError too
+        raise
     except (FileNotFoundError, NotADirectoryError):
         raise RecipeError(f"run: {folder}: no finished run there; name the --out folder of `heed train`") from None
 

@@ -11,6 +11,7 @@ from models.errors import WeightsError
 from models.fusion import Concatenation
 from models.network import Architecture, Network, begin_from, load_network, save_network
 from models.spec import Spec
+from models.train import read_run
 
 SPEC = Spec(frame_size=32)
 
@@ -83,5 +84,6 @@ def test_networks_of_another_version_are_told(tmp_path: Path, part: str) -> None
     save_network(network(0), path)
     saved = torch.load(path, weights_only=True)
     torch.save({**saved, part: {**saved[part], "smell": torch.zeros(1)}}, path)
-    with pytest.raises(WeightsError, match=r"run: .*network\.pt: holds networks of another version; train again"):
-        load_network(path)
+    for read in (lambda: load_network(path), lambda: read_run(tmp_path)):
+        with pytest.raises(WeightsError, match=r"run: .*network\.pt: holds networks of another version; train again"):
+            read()
