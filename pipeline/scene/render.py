@@ -27,12 +27,10 @@ def render(scene: Scene, path: Path, progress: Callable[[float], None] | None = 
         ConfigError: an act has a label or a show that cannot be staged.
         OSError: the file cannot be written.
     """
-    meetings = list(_meetings(scene))
-    times = np.arange(round(scene.duration_seconds * scene.fps)) / scene.fps
-    staged = stage(np.random.default_rng([scene.seed, 2]), meetings, times, scene.width, scene.height)
+    staged = _staged(scene)
     write_matroska(
         path,
-        len(times),
+        len(staged.times),
         scene.fps,
         pictures=_pictures(staged, progress),
         size=(scene.width, scene.height),
@@ -40,6 +38,23 @@ def render(scene: Scene, path: Path, progress: Callable[[float], None] | None = 
         sample_rate=sound.RATE,
         subtitles=subtitles(scene),
     )
+
+
+def render_sound(scene: Scene, path: Path) -> None:
+    """Writes what a scene sounds like, alone, to Matroska with FLAC: a hundred times faster than drawing it.
+
+    Raises:
+        ConfigError, OSError: as for `render`.
+    """
+    staged = _staged(scene)
+    track = soundtrack(scene, staged)
+    write_matroska(path, len(staged.times), scene.fps, sound=track, sound_codec="flac", sample_rate=sound.RATE)
+
+
+def _staged(scene: Scene) -> Stage:
+    meetings = list(_meetings(scene))
+    times = np.arange(round(scene.duration_seconds * scene.fps)) / scene.fps
+    return stage(np.random.default_rng([scene.seed, 2]), meetings, times, scene.width, scene.height)
 
 
 def _pictures(staged: Stage, progress: Callable[[float], None] | None) -> Iterator[NDArray[np.uint8]]:
