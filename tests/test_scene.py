@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError
-from pipeline.scene import Act, Scene, demo_scene, label_rows, random_scene, render, write_labels
+from pipeline.scene import Act, Scene, demo_scene, label_rows, random_scene, render, render_sound, write_labels
 from pipeline.scene.brush import Floats
 from pipeline.scene.cast import PLAYS, Person, meeting
 from pipeline.scene.motion import Joint
@@ -56,6 +56,17 @@ def test_a_scene_has_pictures_sound_and_words_of_its_length(tmp_path: Path) -> N
         assert sum(1 for _ in file.decode(video)) == 45
         assert file.duration is not None
         assert file.duration / av.time_base == pytest.approx(3.0, abs=0.1)
+
+
+def test_the_sound_of_a_scene_is_the_same_without_its_pictures(tmp_path: Path) -> None:
+    render(SHORT, tmp_path / "scene.mkv")
+    render_sound(SHORT, tmp_path / "sound.mkv")
+    with av.open(tmp_path / "sound.mkv") as file:
+        assert [stream.codec_context.name for stream in file.streams] == ["flac"]
+    whole, alone = (_sound(tmp_path / name) for name in ("scene.mkv", "sound.mkv"))
+    length = min(len(whole), len(alone))  # AAC pads the end
+    assert length == pytest.approx(3 * RATE, abs=2048)
+    assert np.corrcoef(whole[:length], alone[:length])[0, 1] > 0.9
 
 
 def test_words_are_shown_during_their_act(tmp_path: Path) -> None:
@@ -192,6 +203,11 @@ def test_the_command_line_renders_scenes_and_their_labels(tmp_path: Path) -> Non
     command = [sys.executable, "-m", "pipeline.scene", str(tmp_path / "out"), "--num", "1", "--seconds", "0.5"]
     subprocess.run(command, check=True, env={**os.environ, "PYTHONWARNINGS": "error"})
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["labels.csv", "scene00000.mkv"]
+
+
+def _sound(path: Path) -> np.ndarray:
+    with av.open(path) as file:
+        return np.concatenate([frame.to_ndarray().flatten().astype(np.float64) for frame in file.decode(audio=0)])
 
 
 def _pictures(folder: Path, scene: Scene) -> list[np.ndarray]:
