@@ -130,9 +130,15 @@ def export_run(run: Path, out: Path, source: str, metrics: dict[str, Path], note
         notes: Markdown file for the card.
     """
     network, _ = read_run(run)
-    figures = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in metrics.items()}
+    figures = {name: _figures(path) for name, path in metrics.items()}
     told = notes.read_text(encoding="utf-8") if notes else ""
     return write_bundle(run, out, probe_windows(source, network.spec), figures, told).name
+
+
+def _figures(path: Path) -> dict[str, Any]:
+    """What a `metrics.json` measured, without where and by which command: a bundle goes to other people."""
+    measured: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return {key: value for key, value in measured.items() if key not in ("run", "labels", "failed")}
 
 
 def torch_reference(run: Path, bundle: Path, source: str) -> Arrays:
