@@ -41,7 +41,7 @@ def model_card(manifest: Manifest, notes: str = "") -> str:
         "",
         *(_figures(manifest.metrics) if manifest.metrics else ["None were measured for this bundle."]),
         "",
-        "Of the validation split of the training files, by recording, used to choose epochs, calibration and threshold:"
+        "Of the validation split of the training files, by recording, used to choose calibration and threshold:"
         f" AUC {', '.join(f'{name} {value:.3f}' for name, value in training['validation_auc'].items())}.",
         "",
         *((notes.strip(), "") if notes.strip() else ()),

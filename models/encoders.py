@@ -102,19 +102,21 @@ def _stage(network: Network, index: int, train: Pool, validation: Pool, plan: En
         if size > 1:
             chosen = draw_bags(bags, chosen, size, generator).flatten()
         inputs = augmented(network, name, train, chosen, generator, recipe.video.reverse)
-        share, other = 1.0, torch.arange(len(labels))
+        mixed = None
         if name == "video" and torch.rand(1, generator=generator) < recipe.video.mixup:
             # Source: Zhang et al., "mixup", ICLR 2018, with alpha 1.
             share, other = float(torch.rand(1, generator=generator)), torch.randperm(len(labels), generator=generator)
-            inputs = (torch.lerp(inputs[0][other], inputs[0], share),)
+            inputs, mixed = (torch.lerp(inputs[0][other], inputs[0], share),), (share, labels[other])
         with precision(recipe, name, inputs[0].device):
             tokens = encoder(*parallel.own(inputs))
         anomaly, classes = head(parallel.gathered(tokens.float(), len(chosen)))
         if size > 1:
             anomaly, classes = top_mean(anomaly.unflatten(0, (-1, size)), classes.unflatten(0, (-1, size)), k)
-        labels = labels.to(tokens.device)
-        own, others = (judgement_loss(anomaly, classes, truth) for truth in (labels, labels[other]))
-        return share * own + (1 - share) * others
+        own = judgement_loss(anomaly, classes, labels.to(tokens.device))
+        if mixed is None:
+            return own
+        share, blended = mixed
+        return share * own + (1 - share) * judgement_loss(anomaly, classes, blended.to(tokens.device))
 
     return Stage(
         name=name,

@@ -5,8 +5,7 @@ from functools import partial
 from typing import Any
 
 from models.spec import MODALITIES
-from pipeline.metrics import UndefinedError
-from pipeline.reasons import Reasons, defined
+from pipeline.reasons import Reasons, defined, share
 from pipeline.scored import ScoredRow
 
 
@@ -39,11 +38,5 @@ def _right(pairs: Sequence[tuple[str | None, str | None]], key: str, reasons: Re
     return {
         "n": len(pairs),
         "right": right,
-        "share": defined(partial(_share, right, len(pairs)), f"{key}.share", reasons),
+        "share": defined(partial(share, right, len(pairs), "no such anomaly detected"), f"{key}.share", reasons),
     }
-
-
-def _share(part: int, whole: int) -> float:
-    if not whole:
-        raise UndefinedError("no such anomaly detected")
-    return part / whole

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.labels import Interval
 from pipeline.metrics import TOLERANCE_SECONDS, UndefinedError, match_events, poisson_interval
-from pipeline.reasons import Reasons, defined
+from pipeline.reasons import Reasons, defined, share
 from pipeline.scored import ScoredFile
 
 RULE: Final = (
@@ -69,9 +69,9 @@ def event_figures(files: Sequence[ScoredFile], confirm_windows: int, reasons: Re
     delays = [each.delay_seconds for each in anomalies if each.delay_seconds is not None]
     right, hours = len(delays), normal_hours(files, confirm_windows)
     compute: dict[str, Callable[[], float]] = {
-        "precision": lambda: _share(right, right + num_false, "no event"),
-        "recall": lambda: _share(right, len(anomalies), "no anomaly"),
-        "f1": lambda: _share(2 * right, len(anomalies) + right + num_false, "neither event nor anomaly"),
+        "precision": lambda: share(right, right + num_false, "no event"),
+        "recall": lambda: share(right, len(anomalies), "no anomaly"),
+        "f1": lambda: share(2 * right, len(anomalies) + right + num_false, "neither event nor anomaly"),
         "delay_seconds_p50": lambda: _percentile(delays, 50),
         "delay_seconds_p95": lambda: _percentile(delays, 95),
     }
@@ -96,9 +96,9 @@ def _false_alarms(num_false: int, hours: float, reasons: Reasons) -> dict[str, A
     reason, key = "no normal time long enough for an event", "event.false_alarms_per_hour"
     bounds = poisson_interval(num_false)
     return {
-        "false_alarms_per_hour": defined(lambda: _share(num_false, hours, reason), key, reasons),
+        "false_alarms_per_hour": defined(lambda: share(num_false, hours, reason), key, reasons),
         "false_alarms_per_hour_ci95": defined(
-            lambda: [_share(bound, hours, reason) for bound in bounds], f"{key}_ci95", reasons
+            lambda: [share(bound, hours, reason) for bound in bounds], f"{key}_ci95", reasons
         ),
     }
 
@@ -124,12 +124,6 @@ def _why_no_intervals(files: Sequence[ScoredFile]) -> str | None:
 def _labels(file: ScoredFile, anomaly: Interval) -> frozenset[str]:
     rows = [row for row in file.rows if not row.is_normal]
     return frozenset(row.label for row in rows if _touches(row.interval(file.duration_seconds), [anomaly]))
-
-
-def _share(part: float, whole: float, reason: str) -> float:
-    if not whole:
-        raise UndefinedError(reason)
-    return part / whole
 
 
 def _percentile(values: Sequence[float], percent: float) -> float:

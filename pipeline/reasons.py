@@ -30,6 +30,17 @@ def defined(compute: Callable[[], T], key: str, reasons: Reasons) -> T | None:
         return None
 
 
+def share(part: float, whole: float, reason: str) -> float:
+    """A part of the whole.
+
+    Raises:
+        UndefinedError: the whole is nothing, for this reason.
+    """
+    if not whole:
+        raise UndefinedError(reason)
+    return part / whole
+
+
 def ranking(scores: Floats, positive: Bools, key: str, reasons: Reasons) -> dict[str, Any]:
     """How well scores tell anomalies from normal: AUC, and both formulas that go by the name of AP."""
     compute = {"auc": roc_auc, "ap": average_precision, "pr_auc": pr_auc}
