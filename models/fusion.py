@@ -61,6 +61,7 @@ class Fusion(nn.Module):
     A modality that is missing now is told by a learned token; one missing earlier is masked. The judgement is read
     from a CLS token, so that it depends on no single modality being there. It is a correction to the smooth maximum of
     what each present modality says by itself: an anomaly is mostly shown by one of them, and that need not be learned.
+    Where one modality is all there is, nothing is there to fuse, and its own word stands uncorrected.
 
     Source: ViT's CLS read-out (Dosovitskiy et al. 2021), modality dropout and missing tokens (Ma et al., CVPR 2022).
     """
@@ -100,7 +101,8 @@ class Fusion(nn.Module):
         correction, classes = self.head(self.norm(x[:, 0]))
         own = torch.where(present[:, -1], modalities, -1e4)
         loudest = torch.cat([own, self.nothing.expand(x.shape[0], 1)], dim=1).logsumexp(dim=1)
-        return Judgement(loudest + correction, classes, modalities)
+        several = present[:, -1].sum(dim=1) > 1
+        return Judgement(loudest + torch.where(several, correction, 0.0), classes, modalities)
 
 
 class Concatenation(nn.Module):

@@ -68,6 +68,18 @@ def test_a_modality_missing_now_is_told_by_its_learned_token() -> None:
         assert not same(before, judge(tokens(0), present))
 
 
+@pytest.mark.parametrize("modality", range(len(MODALITIES)))
+def test_a_modality_alone_is_not_corrected(modality: int) -> None:
+    alone = torch.zeros_like(everything())
+    alone[:, -1, modality] = True
+    present = [everything(), alone]
+    before = [judge(tokens(0), each).anomaly for each in present]
+    with _changed(FUSION.head.anomaly.bias):
+        changed, same_as_before = [judge(tokens(0), each).anomaly for each in present]
+    assert not torch.equal(before[0], changed)
+    assert torch.equal(before[1], same_as_before)
+
+
 def test_a_modality_missing_earlier_is_not_told_at_all() -> None:
     present = everything()
     present[:, :-1, 2] = False
