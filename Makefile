@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_ROOT_USER_ACTION = ignore
 
-.PHONY: help demo test lint types check clean
+.PHONY: help demo test chaos lint types check clean
 .DEFAULT_GOAL = help
 
 help:  ## List the targets
@@ -17,6 +17,9 @@ demo: $(VENV)/slim  ## Draw a street scene, stream it, show the alerts
 
 test: $(VENV)/dev  ## Run the tests
 	$(BIN)/python -m pytest
+
+chaos: $(VENV)/dev  ## Kill, cut off, fill up and freeze everything, and count what is lost (45 minutes)
+	$(BIN)/python -m tests.chaos
 
 lint: $(VENV)/dev  ## Check form
 	$(BIN)/ruff format --check .

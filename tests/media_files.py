@@ -38,10 +38,13 @@ def write_media(
     size: tuple[int, int] = (96, 64),
     audio_codec: str = "aac",
     first_seconds: float = 0.0,
+    levels: Sequence[int] = (),
+    sound: NDArray[np.float32] | None = None,
 ) -> Path:
     """Writes H.264 and sound, in the container the path's suffix names, its time stamps from `first_seconds` on.
 
-    `captions` holds the CEA-608 `cc_data` of each picture, from the first on.
+    `captions` holds the CEA-608 `cc_data` of each picture, from the first on; `levels` the brightness of each, instead
+    of its number; `sound` what is heard instead of beeps, (S,) at `SOUND_RATE`.
     """
     with av.open(str(path), "w") as container:
         text = container.add_stream(text_codec) if cues else None
@@ -51,9 +54,10 @@ def write_media(
             text.time_base = Fraction(1, 1000)
         tracks = []
         if has_video:
-            tracks.append(_pictures(container, seconds, frame_rate, size, captions, first_seconds))
+            levels = levels or [level(number) for number in range(round(seconds * frame_rate))]
+            tracks.append(_pictures(container, levels, frame_rate, size, captions, first_seconds))
         if has_audio:
-            tracks.append(_sound(container, seconds, audio_codec, first_seconds))
+            tracks.append(_sound(container, beeps(seconds) if sound is None else sound, audio_codec, first_seconds))
         if text is not None:
             tracks.append(_subtitles(text, cues, first_seconds))
         _mux(container, tracks)
@@ -120,7 +124,7 @@ def no_captions(num_pictures: int) -> list[bytes]:
 
 def _pictures(
     container: OutputContainer,
-    seconds: float,
+    levels: Sequence[int],
     frame_rate: int,
     size: tuple[int, int],
     captions: Sequence[bytes],
@@ -130,7 +134,7 @@ def _pictures(
     stream.width, stream.height = size
     stream.pix_fmt = "yuv420p"
     stream.time_base = stream.codec_context.time_base = Fraction(1, frame_rate)
-    frames = [_picture(number, size) for number in range(round(seconds * frame_rate))]
+    frames = [_picture(number, brightness, size) for number, brightness in enumerate(levels)]
     for number, frame in enumerate(frames):
         frame.pts, frame.time_base = number + round(first_seconds * frame_rate), stream.time_base
     packets = (packet for frame in [*frames, None] for packet in stream.encode(frame))
@@ -138,16 +142,17 @@ def _pictures(
         yield _with_captions(packet, captions[number]) if number < len(captions) else packet
 
 
-def _picture(number: int, size: tuple[int, int]) -> av.VideoFrame:
-    picture = np.full((size[1], size[0], 3), level(number), np.uint8)
+def _picture(number: int, brightness: int, size: tuple[int, int]) -> av.VideoFrame:
+    picture = np.full((size[1], size[0], 3), brightness, np.uint8)
     picture[:, number % size[0]] = 255  # something that moves
     return av.VideoFrame.from_ndarray(picture, "rgb24")
 
 
-def _sound(container: OutputContainer, seconds: float, codec: str, first_seconds: float) -> Iterator[Packet[Any]]:
+def _sound(
+    container: OutputContainer, sound: NDArray[np.float32], codec: str, first_seconds: float
+) -> Iterator[Packet[Any]]:
     stream = container.add_stream(codec, SOUND_RATE, layout="mono")
     assert isinstance(stream, av.AudioStream)
-    sound = beeps(seconds)
     for start in range(0, len(sound), 1024):
         part = sound[None, start : start + 1024]
         if stream.format.name.startswith("s16"):
