@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Self
@@ -13,6 +14,7 @@ from alerts import keys
 from alerts.alert import Alert
 from alerts.connect import complaint
 from alerts.outbox import Outbox
+from alerts.run_lock import RunLock
 
 _log = logging.getLogger(__name__)
 
@@ -21,7 +23,8 @@ class Publisher:
     """A sink of alerts that never waits for Redis.
 
     An alert is on the disk before the call returns, and is removed only after Redis has said yes; what waits from an
-    earlier run goes first. A crash in between sends an alert again, with the same id and sequence.
+    earlier run goes first, and then the end of every event that was open when that run ended. A crash in between sends
+    an alert again, with the same id and sequence.
     """
 
     def __init__(self, client: redis.Redis, state: Path) -> None:
@@ -35,13 +38,14 @@ class Publisher:
             OutboxError: the outbox cannot be opened.
         """
         self._client = client
-        self._outbox = Outbox(state / "outbox.sqlite")
+        self._run_lock = RunLock(state)
+        self._outbox = self._opened(state / "outbox.sqlite")
         self._states: dict[str, dict[FieldT, EncodableT]] = {}
         self._states_lock = Lock()
         self._failures = 0
         self._awake = Event()
         self._closing = Event()
-        self._thread = Thread(target=self._run, name="publisher", daemon=True)
+        self._thread = Thread(target=self._send, name="publisher", daemon=True)
         self._thread.start()
 
     def __call__(self, alert: Alert) -> None:
@@ -75,7 +79,18 @@ class Publisher:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _run(self) -> None:
+    def _opened(self, path: Path) -> Outbox:
+        """The outbox, in which what earlier runs left open is ended."""
+        with ExitStack() as opened:
+            opened.callback(self._run_lock.close)
+            outbox = Outbox(path, self._run_lock.number)
+            opened.callback(outbox.close)
+            if num_ended := outbox.end_open(self._run_lock.is_over):
+                _log.warning("outbox: %s: %d event(s) left open by an earlier run; ended", path, num_ended)
+            opened.pop_all()
+        return outbox
+
+    def _send(self) -> None:
         pause = keys.FIRST_PAUSE_SECONDS
         is_last = False
         while not is_last:
@@ -94,6 +109,7 @@ class Publisher:
                 if not is_last:
                     self._awake.wait()
         self._outbox.close()
+        self._run_lock.close()
 
     def _send_alerts(self) -> None:
         while waiting := self._outbox.pending():
