@@ -63,4 +63,4 @@ def _sources(urls: Sequence[str], taken: Iterable[str], pace: str) -> Iterable[S
         try:
             yield SourceConfig.model_validate({"name": name, "url": url, "pace": pace})
         except ValidationError as error:
-            raise ConfigError(f"options: --pace {pace}: {error.errors()[0]['msg']}") from None
+            raise ConfigError(f"options: --pace {redact_url(pace)}: {error.errors()[0]['msg']}") from None

@@ -8,9 +8,12 @@ MASK = "***"
 
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s'\"<>]*")
 _SECRET_PARAMETER = re.compile(
-    r"((?:^|[?&;#])[^=&;#]*(?:pass|pwd|token|secret|key|auth|sig|user|login|cred|session)[^=&;#]*=)[^&;#]*",
+    r"([/?&;#][^/?=&;#]*(?:pass|pwd|token|secret|key|auth|sig|user|login|cred|session)[^/?=&;#]*=)([^&;#]*)",
     re.IGNORECASE,
 )
+"""In the query; or in the path, where some recorders have them: `/user=admin_password=1234_channel=1.sdp`."""
+_SHORTEST_VALUE = 4
+"""Of a parameter to be masked outside its URL: `auth=1` does not make every 1 a secret."""
 
 
 def redact_url(url: str) -> str:
@@ -22,22 +25,24 @@ def redact_url(url: str) -> str:
     if not mark:
         return url
     _, at, rest = rest.rpartition("@")
-    path, query, parameters = rest.partition("?")
-    parameters = _SECRET_PARAMETER.sub(rf"\1{MASK}", f"?{parameters}")[1:]
-    return f"{scheme}://{MASK if at else ''}{at}{path}{query}{parameters}"
+    rest = _SECRET_PARAMETER.sub(rf"\1{MASK}", rest)
+    return f"{scheme}://{MASK if at else ''}{at}{rest}"
 
 
 def url_secrets(url: str) -> tuple[str, ...]:
-    """The user and password of a URL, to be handed to `redact`."""
+    """The user, password and secret parameters of a URL, to be handed to `redact`."""
     _, mark, rest = url.partition("://")
-    user, at, _ = rest.rpartition("@")
-    return tuple(part for part in (user, *user.split(":", 1)) if part) if mark and at else ()
+    user, at, place = rest.rpartition("@")
+    login = (user, *user.split(":", 1)) if at else ()
+    values = (value for _, value in _SECRET_PARAMETER.findall(place) if len(value) >= _SHORTEST_VALUE)
+    return tuple(part for part in (*login, *values) if part) if mark else ()
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """The text with its URLs redacted and the secrets masked, written plainly or percent-encoded."""
+    """The text with its URLs redacted and the secrets masked, written plainly, percent-encoded or with backslashes."""
     text = _URL.sub(lambda url: redact_url(url.group()), text)
-    forms = {form for secret in secrets for form in (secret, unquote(secret), quote(secret, safe=""), quote(secret))}
+    plain = {form for secret in secrets for form in (secret, unquote(secret))}
+    forms = {form for secret in plain for form in (secret, quote(secret, safe=""), quote(secret), repr(secret)[1:-1])}
     for form in sorted(forms - {""}, key=len, reverse=True):
         text = text.replace(form, MASK)
     return text

@@ -21,6 +21,9 @@ ODD = st.text(string.ascii_letters + string.digits + ":@/?#&=%+ é", min_size=6,
         ("rtsp://admin:p%40ss@cam/h264", "rtsp://***@cam/h264"),
         ("https://cdn/live.m3u8?token=abc&quality=hd", "https://cdn/live.m3u8?token=***&quality=hd"),
         ("http://cam/cgi?usr=a&pwd=b&Password=c&channel=1", "http://cam/cgi?usr=a&pwd=***&Password=***&channel=1"),
+        ("http://cam?token=abc", "http://cam?token=***"),
+        ("http://cam/pass?channel=1", "http://cam/pass?channel=1"),
+        ("rtsp://cam/user=admin_password=1234_channel=1.sdp?real_stream", "rtsp://cam/user=***"),
         ("redis://:secret@localhost:6379/0", "redis://***@localhost:6379/0"),
         ("rtsp://10.0.0.7/h264", "rtsp://10.0.0.7/h264"),
         ("clips/mail@home.mp4", "clips/mail@home.mp4"),
@@ -43,6 +46,16 @@ def test_a_registered_secret_is_masked_plain_and_percent_encoded(password: str) 
     url = f"rtsp://u:{quote(password, safe='')}@camera.invalid/stream"
     text = f"401 for {password} and {quote(password, safe='')} on channel 7"
     assert redact(text, url_secrets(url)) == "401 for *** and *** on channel 7"
+
+
+def test_a_secret_parameter_is_masked_in_a_url_that_odd_signs_cut_off() -> None:
+    url = "http://us er:pass@cam/live?token=abcd-1234&auth=1"
+    assert redact(f"no {url} at 1 o'clock", url_secrets(url)) == "no http://***@cam/live?token=***&auth=1 at 1 o'clock"
+
+
+def test_a_secret_is_masked_where_an_error_has_it_with_backslashes() -> None:
+    url = "rtsp://a\\b:it's\\it@cam/1"
+    assert redact(str(OSError(2, "refused", url)), url_secrets(url)) == '[Errno 2] refused: "rtsp://***@cam/1"'
 
 
 def test_urls_within_a_text_are_redacted() -> None:
