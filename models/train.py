@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from models import encoders, joint, parallel
+from models.calibration import calibrate, choose_threshold
 from models.environment import environment, process
 from models.errors import RecipeError, WeightsError
 from models.fit import Progress, Run, Stage
@@ -181,8 +181,6 @@ def _report(network: Network, learned: dict[str, Pool], kept: dict[str, Pool], r
     sequences = joint.validation_sequences(rows, network, recipe.seed)
     judged = joint.judge(network, rows, sequences)
     truth = sequences.labels > 0
-    scale, bias = platt(judged.anomaly, truth)
-    probability = torch.sigmoid(scale * judged.anomaly + bias)
     own, auc = {}, {}
     for m, name in enumerate(MODALITIES):
         own[name] = (1.0, 0.0)
@@ -192,13 +190,14 @@ def _report(network: Network, learned: dict[str, Pool], kept: dict[str, Pool], r
                 logits = network.fusion.heads[m](tokens)[0]
             own[name] = platt(logits, rows.labels[m] > 0)
             auc[name] = roc_auc((rows.labels[m] > 0).numpy(), logits.numpy())
-    auc["composed"] = roc_auc(truth.numpy(), judged.anomaly.numpy())
+    line, logits = calibrate(judged, sequences.present[:, -1], truth, [own[name] for name in MODALITIES])
+    auc["composed"] = roc_auc(truth.numpy(), logits.numpy())
     # `sigmoid(scale * logit + bias)` is a probability; from the threshold on, a window is an anomaly.
-    threshold = _threshold(probability[~truth].numpy(), recipe.false_alarm_share)
+    threshold = choose_threshold(torch.sigmoid(logits)[~truth].numpy(), recipe.false_alarm_share)
     return {
         "recipe": recipe.model_dump(mode="json", exclude=_PATHS),
         "materials": [{"name": part.name or "not stated", "licence": part.licence} for part in recipe.materials],
-        "calibration": {"anomaly": (scale, bias), "modalities": own, "threshold": threshold},
+        "calibration": {"anomaly": line, "modalities": own, "threshold": threshold},
         "validation_auc": {name: round(value, 4) for name, value in auc.items()},
         "windows": {
             part: {name: _counts(pool) for name, pool in pools.items()}
@@ -206,8 +205,3 @@ def _report(network: Network, learned: dict[str, Pool], kept: dict[str, Pool], r
         },
         "environment": environment(),
     }
-
-
-def _threshold(ordinary: np.ndarray[tuple[int], np.dtype[np.float32]], share: float) -> float:
-    """The least threshold that at most this share of ordinary windows reaches, never in the lowest or highest 2 %."""
-    return float(np.clip(np.quantile(ordinary, 1 - share), 0.02, 0.98))

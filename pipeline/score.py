@@ -164,10 +164,13 @@ class Scorer:
         judged = self._runtime.fusion(np.tile(tokens, (passes, 1, 1, 1)), kept.reshape(-1, *present.shape[1:]))
         calibration = self._runtime.bundle.manifest.calibration
         scale, bias = calibration.anomaly
-        logits = (scale * judged.anomaly.astype(np.float64) + bias).reshape(passes, batch).T
+        fused = scale * judged.anomaly.astype(np.float64) + bias  # (P * B,)
         lines = np.array([calibration.modalities[name] for name in MODALITIES])
-        own = _sigmoid(lines[:, 0] * judged.modalities[:batch] + lines[:, 1])
-        return logits, _softmax(judged.classes[:batch].astype(np.float64)), own
+        own = lines[:, 0] * judged.modalities.astype(np.float64) + lines[:, 1]  # (P * B, M)
+        now = kept[:, :, -1].reshape(-1, len(MODALITIES))
+        # A modality that is alone has nothing to be fused with: its own judgement stands.
+        logits = np.where(now.sum(axis=1) == 1, np.where(now, own, 0.0).sum(axis=1), fused).reshape(passes, batch).T
+        return logits, _softmax(judged.classes[:batch].astype(np.float64)), _sigmoid(own[:batch])
 
     def _scores(
         self,

@@ -83,8 +83,13 @@ def by_hand(runtime: Runtime, past: dict[int, Window]) -> tuple[float, dict[str,
 
 
 def calibrated(runtime: Runtime, tokens: NDArray[np.float32], present: NDArray[np.bool_]) -> float:
-    scale, bias = runtime.bundle.manifest.calibration.anomaly
-    return float(scale * runtime.fusion(tokens, present).anomaly[0] + bias)
+    calibration, judged = runtime.bundle.manifest.calibration, runtime.fusion(tokens, present)
+    here = [m for m in range(len(MODALITIES)) if present[0, -1, m]]
+    if len(here) == 1:
+        scale, bias = calibration.modalities[MODALITIES[here[0]]]
+        return float(scale * judged.modalities[0, here[0]] + bias)
+    scale, bias = calibration.anomaly
+    return float(scale * judged.anomaly[0] + bias)
 
 
 def test_windows_score_the_same_in_one_batch_as_one_by_one(runtime: Runtime) -> None:
