@@ -60,6 +60,19 @@ class RedisServer:
         self._process.kill()
         self._process.wait()
 
+    def stop(self) -> None:
+        """Asks it to end, and waits until it has."""
+        self._process.terminate()
+        self._process.wait()
+
+    def freeze(self) -> None:
+        """It neither answers nor hangs up, until `thaw`."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Goes on where it was frozen."""
+        self._process.send_signal(signal.SIGCONT)
+
     def _answers(self) -> bool:
         try:
             return bool(self.client.ping())

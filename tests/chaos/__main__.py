@@ -14,6 +14,7 @@ The soak measures time, not throughput: it runs beside the others, in a process 
 import argparse
 import importlib
 import json
+import logging
 import random
 import sys
 import tempfile
@@ -46,7 +47,7 @@ def main() -> int:
     results: dict[str, Figures] = {}
     for name, figures in _results(arguments.only or list(TESTS), arguments.seed, arguments.scale):
         results[name] = figures
-        console.print(f"chaos: {name}: {_said(figures)}", highlight=False)
+        console.print(f"chaos: {name}: {_said(figures)}", highlight=False, soft_wrap=True)
     results = {name: results[name] for name in TESTS if name in results}
     console.print(_table(results))
     _write(RESULTS, results)
@@ -58,6 +59,7 @@ def run_test(name: str, seed: int, scale: float) -> Figures:
 
     A test that cannot be carried out has failed, and the others go on.
     """
+    logging.getLogger("alerts").setLevel(logging.ERROR)  # our own subscribers, that Redis is away
     module = importlib.import_module(f"{__package__}.{name}")
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix=f"chaos-{name}-") as folder:

@@ -30,8 +30,10 @@ SCRIPT: Final = (
     Burst(2.0, 4.0, "heard"),
     Burst(6.0, 8.0, "seen"),
 )
-"""What happens in `SCRIPT_SECONDS`: a burst every four."""
+"""What happens in `SCRIPT_SECONDS`: a burst of two seconds every four."""
 SCRIPT_SECONDS: Final = 8.0
+BURST_SURE_SECONDS: Final = 6.0
+"""Any stretch of `SCRIPT`, over and over, that is this long has a whole burst in it."""
 
 
 def write_script(
