@@ -38,6 +38,10 @@ class LiveConfig(Section):
     """For the connection and the stream's headers."""
     read_timeout_seconds: Seconds = 10
     """For every packet after that."""
+    first_frame_seconds: float = Field(default=60, gt=0)
+    """From connecting to the first picture or sound; then its process is ended and started anew."""
+    stall_seconds: float = Field(default=20, gt=0)
+    """Without a picture or sound; then its process is ended and started anew. One of the two alone is told."""
     first_pause_seconds: Seconds = 1
     """Pause before the first reopening; doubles every time."""
     longest_pause_seconds: Seconds = 30

@@ -14,9 +14,10 @@ from pipeline.container import file_path
 from pipeline.errors import SourceError, SourceUnauthorisedError
 from pipeline.item import Item
 from pipeline.media import Media, open_media
+from pipeline.pulse import Pulse, Vigil
 from pipeline.redact import redact_url
 
-Status = Literal["starting", "running", "reconnecting", "unauthorised", "failed", "ended"]
+Status = Literal["starting", "running", "stalled", "reconnecting", "unauthorised", "failed", "ended"]
 
 Pace = Literal["auto", "live"]
 
@@ -29,7 +30,7 @@ class SourceState:
     """How a source is."""
 
     status: Status
-    """`failed` and `ended` are for good; `reconnecting` and `unauthorised` are tried again for ever."""
+    """`failed` and `ended` are for good; `stalled`, `reconnecting` and `unauthorised` are tried again for ever."""
     reason: str
     """Why, in one line without secrets; empty if there is nothing to say."""
     since: datetime
@@ -42,40 +43,47 @@ def sessions(
     config: LiveConfig,
     stopped: Stopped,
     on_state: Callable[[SourceState], None],
+    on_pulse: Callable[[Pulse], None] = lambda _: None,
     *,
     pace: Pace = "auto",
 ) -> Generator[Media, None, None]:
     """Opens a source, and yields it anew for every connection: each is a session with a clock of its own.
 
     A file is one session, read at its own speed if `pace` is `live`. A live source is opened again, after a pause,
-    for as long as nobody stops it.
+    for as long as nobody stops it; `on_pulse` hears when it gives something.
 
     Raises:
         SourceError: a file cannot be read on; it is for the one who reads it to say so.
     """
+    tell = partial(_tell, on_state)
     pauses = Pauses(config)
-    _tell(on_state, "starting")
+    tell("starting")
     while True:
         began = time.monotonic()
+        on_pulse(Pulse(config.first_frame_seconds if file_path(url) is None else None))
         try:
             with open_media(url, spec, config) as media:
-                _tell(on_state, "running")
-                if pace == "live" and not media.is_live:
-                    media.pacing = partial(paced, stopped=stopped)
+                tell("running")
+                if media.is_live and (media.has_video or media.has_audio):
+                    media.through = Vigil(media, spec, config, on_pulse, partial(tell, "running")).items
+                else:
+                    on_pulse(Pulse(None))
+                    media.through = partial(paced, stopped=stopped) if pace == "live" else None
                 yield media
             error = media.error
             if not media.is_live:
-                _tell(on_state, "ended")
+                tell("ended")
                 return
         except SourceError as failure:
             if file_path(url) is not None:
-                _tell(on_state, "failed", str(failure))
+                tell("failed", str(failure))
                 return
             error = failure
         seconds = pauses.next(error, time.monotonic() - began)
         status: Status = "unauthorised" if isinstance(error, SourceUnauthorisedError) else "reconnecting"
         reason = str(error) if error is not None else f"source: {redact_url(url)}: the stream ended"
-        _tell(on_state, status, f"{reason}; next try in {seconds:.2g} s")
+        tell(status, f"{reason}; next try in {seconds:.2g} s")
+        on_pulse(Pulse(None))
         if stopped(seconds):
             return
 

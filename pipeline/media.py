@@ -31,12 +31,14 @@ _MOST_BAD_READS = 100
 class Media:
     """An open source. A context manager: PyAV's containers hold cycles and must be closed by hand."""
 
+    name: str
+    """Its URL without secrets, for messages."""
     num_bad_packets: int
     """Packets that could not be read or decoded so far."""
     error: SourceError | None
     """Why reading ended before the source did."""
-    pacing: Callable[[Iterator[Item]], Iterator[Item]] | None
-    """What items pass through on their way out, to be held back."""
+    through: Callable[[Iterator[Item]], Iterator[Item]] | None
+    """What items pass through on their way out, to be watched or held back."""
 
     def __init__(
         self, url: str, container: InputContainer | None, tracks: dict[int, Track], cues: Sequence[Cue], is_live: bool
@@ -44,8 +46,9 @@ class Media:
         """Takes what `open_media` opened."""
         self.num_bad_packets = 0
         self.error = None
-        self.pacing = None
+        self.through = None
         self.is_live = is_live
+        self.name = redact_url(url)
         self._url = url
         self._container = container
         self._tracks = tracks
@@ -94,7 +97,7 @@ class Media:
         """
         items = _merged(self._decoded(), self._cues, keeps_rest=self._container is None)
         try:
-            yield from items if self.pacing is None else self.pacing(items)
+            yield from items if self.through is None else self.through(items)
         except SourceError as error:
             self.error = error
             if not self.is_live:
@@ -126,7 +129,7 @@ class Media:
                     self.num_bad_packets += 1
                 except IndexError:  # PyAV, at the end of a file in which tracks appeared that its header had not
                     return
-        raise SourceFormatError(f"source: {redact_url(self._url)}: unreadable from here on; record or copy it again")
+        raise SourceFormatError(f"source: {self.name}: unreadable from here on; record or copy it again")
 
 
 def open_media(url: str, spec: Spec, live: LiveConfig = _DEFAULTS) -> Media:

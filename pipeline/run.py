@@ -9,9 +9,10 @@ from datetime import timedelta
 
 from alerts.alert import Alert, Modalities, Modality, Model, alert_id, rfc3339
 from export.runtime import Runtime
-from pipeline.camera import Cameras, Ended, OnState
+from pipeline.camera import Cameras, OnState
 from pipeline.config import Config
 from pipeline.event import Event, EventTracker
+from pipeline.intake import Ended
 from pipeline.live import SourceState
 from pipeline.score import Scorer, Scores
 from pipeline.window import Window

@@ -24,8 +24,8 @@ from rtsp_server import RtspServer
 from alerts.alert import SCHEMA_PATH, Alert
 from export.bundle import open_bundle
 from export.runtime import Runtime
-from pipeline.camera import Ended, Intake
 from pipeline.config import Config, EngineConfig, LiveConfig, SourceConfig
+from pipeline.intake import Ended, Intake
 from pipeline.live import SourceState
 from pipeline.run import Summary, watch
 from pipeline.score import Scores
@@ -197,7 +197,7 @@ def test_a_camera_process_that_is_killed_is_started_again(long_clip: Path, runti
     assert [window.index for window in of_gate if window.session == of_gate[-1].session] == list(range(11))
     assert of_gate[-1].session >= 1
     assert seen.statuses("gate") == ["starting", "running", "reconnecting", "starting", "running", "ended"]
-    assert seen.states["gate"][2].reason == "source: gate: its process crashed (-9); started again"
+    assert seen.states["gate"][2].reason.startswith("source: gate: its process crashed (-9); started again in 0.")
     assert seen.statuses("yard") == ["starting", "running", "ended"]
     assert seen.summary.failed == {}
 
@@ -259,6 +259,58 @@ def test_a_source_whose_process_always_crashes_is_given_up(runtime: Runtime, cli
             wait_until(lambda: seen.statuses("gate")[-1] != "running", 60)
         seen.join()
     assert seen.summary.failed == {"gate": "source: gate: its process crashed 5 times in a minute; given up"}
+
+
+def test_a_process_that_hangs_is_ended_and_started_anew_while_the_others_go_on(clip: Path, runtime: Runtime) -> None:
+    with RtspServer(clip) as server:
+        watched = config(("gate", server.url), ("yard", server.url))
+        patient = LIVE.model_copy(update={"stall_seconds": 4.0})
+        with Watching(watched.model_copy(update={"live": patient}), runtime) as seen:
+            seen.goes_on.set()
+            wait_until(lambda: {"gate", "yard"} == {window.source for window in seen.windows}, 60)
+            hanging = camera_process("gate")
+            os.kill(hanging, signal.SIGSTOP)
+            wait_until(lambda: seen.statuses("gate")[-1] == "running" and camera_process("gate") != hanging, 60)
+            wait_until(lambda: seen.windows[-1].source == "gate" and seen.windows[-1].session >= 1, 60)
+    assert seen.statuses("gate") == ["starting", "running", "stalled", "starting", "running"]
+    assert seen.states["gate"][2].reason.startswith("source: gate: no picture or sound for 4 s; started again in 0.")
+    assert seen.statuses("yard") == ["starting", "running"]
+    assert seen.summary.failed == {}
+
+
+def test_a_server_that_never_sends_a_picture_is_given_up_from_outside(clip: Path, runtime: Runtime) -> None:
+    impatient = LiveConfig(first_frame_seconds=5, read_timeout_seconds=120)
+    with RtspServer(clip) as server:
+        server.stall()
+        watched = config(("gate", server.url)).model_copy(update={"live": impatient})
+        with Watching(watched, runtime) as seen:
+            wait_until(lambda: "stalled" in seen.statuses("gate"), 60)
+    (reason,) = [state.reason for state in seen.states["gate"] if state.status == "stalled"]
+    assert reason.startswith("source: gate: no picture or sound for 5 s; started again in ")
+
+
+@pytest.mark.parametrize("pace", ["auto", "live"])
+def test_an_engine_that_is_slow_and_a_file_that_takes_its_time_are_no_stall(
+    clip: Path, runtime: Runtime, pace: str
+) -> None:
+    impatient = LIVE.model_copy(update={"stall_seconds": 0.5, "first_frame_seconds": 0.5})
+    watched = config(("gate", clip), pace=pace, queue_windows=1).model_copy(update={"live": impatient})
+    with Watching(watched, runtime) as seen:
+        wait_until(lambda: seen.windows, 60)
+        seen.stopped.wait(2)
+        seen.join()
+    assert seen.statuses("gate") == ["starting", "running", "ended"]
+
+
+def test_a_process_that_hangs_does_not_hold_up_the_end(clip: Path, runtime: Runtime) -> None:
+    with RtspServer(clip) as server, Watching(config(("gate", server.url)), runtime) as seen:
+        seen.goes_on.set()
+        wait_until(lambda: seen.windows, 60)
+        os.kill(camera_process("gate"), signal.SIGSTOP)
+        seen.stopped.set()
+        began = time.monotonic()
+        seen.join()
+        assert time.monotonic() - began < 2
 
 
 def window(source: str, index: int) -> Window:
