@@ -30,8 +30,16 @@ QUIET_FAILURES: Final = 2
 BATCH: Final = 100
 """Most alerts sent, or read by a follower, at once: one round trip, well under a megabyte."""
 
-OUTBOX_SECONDS: Final = 5.0
-"""For another process that is just writing the same outbox."""
+OUTBOX_SECONDS: Final = 0.5
+"""For another process that is just writing the same outbox; the pipeline must not wait longer."""
+OUTBOX_ALERTS: Final = 100_000
+"""Most alerts that wait on the disk: weeks of a dead Redis with a hundred cameras."""
+OUTBOX_BYTES: Final = 256 * 1024**2
+"""Most bytes that they may have: small enough for the SD card of a camera box."""
+OUTBOX_DAYS: Final = 7.0
+"""An alert that has waited longer warns nobody any more, and would bury those that do."""
+UNWRITTEN_ALERTS: Final = 1_000
+"""Most alerts kept in memory because the disk would not take them: about a megabyte."""
 CLOSE_SECONDS: Final = 1.5
 """For a last attempt to send what waits, when the program ends: Ctrl-C has 2 s for everything."""
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Self
@@ -13,6 +13,7 @@ from redis.typing import EncodableT, FieldT
 from alerts import keys
 from alerts.alert import Alert
 from alerts.connect import complaint
+from alerts.errors import OutboxError
 from alerts.outbox import Outbox
 from alerts.run_lock import RunLock
 
@@ -43,6 +44,7 @@ class Publisher:
         self._states: dict[str, dict[FieldT, EncodableT]] = {}
         self._states_lock = Lock()
         self._failures = 0
+        self._num_told = 0
         self._awake = Event()
         self._closing = Event()
         self._thread = Thread(target=self._send, name="publisher", daemon=True)
@@ -52,10 +54,17 @@ class Publisher:
         """Takes charge of the alert.
 
         Raises:
-            OutboxError: it cannot be written to the disk.
+            OutboxError: it cannot be written to the disk. It waits in memory then: for Redis, or for room on the disk.
         """
-        self._outbox.put(alert)
-        self._awake.set()
+        try:
+            self._outbox.put(alert)
+        finally:
+            self._awake.set()
+
+    @property
+    def num_discarded(self) -> int:
+        """Alerts of this run that were given up because too many waited for Redis, or for too long."""
+        return self._outbox.num_discarded
 
     def announce(self, source: str, state: Mapping[str, str | float]) -> None:
         """Makes this the present state of the source; forgotten when Redis is away, for the next one is better."""
@@ -108,17 +117,21 @@ class Publisher:
                 pause = keys.FIRST_PAUSE_SECONDS
                 if not is_last:
                     self._awake.wait()
+        if num_lost := self._outbox.num_unwritten:
+            _log.error("outbox: %d alert(s) lost: neither the disk nor Redis took them", num_lost)
         self._outbox.close()
         self._run_lock.close()
 
     def _send_alerts(self) -> None:
+        with suppress(OutboxError):  # told when they were put
+            self._outbox.write()
         while waiting := self._outbox.pending():
             pipeline = self._client.pipeline(transaction=True)
             for _, alert in waiting:
                 pipeline.xadd(keys.STREAM, {keys.FIELD: alert}, maxlen=keys.STREAM_LENGTH, approximate=True)
                 pipeline.publish(keys.CHANNEL, alert)
             pipeline.execute()
-            self._outbox.remove(waiting[-1][0])
+            self._outbox.remove(waiting)
 
     def _send_states(self) -> None:
         with self._states_lock:
@@ -140,8 +153,15 @@ class Publisher:
         if self._failures == keys.QUIET_FAILURES + 1:
             said = complaint(self._client, error) if isinstance(error, redis.RedisError) else str(error)
             _log.warning("%s; alerts wait on the disk, trying again", said)
+        with suppress(OutboxError):  # a broken disk is told when an alert is put
+            had_discarded = self.num_discarded > self._num_told
+            if self._outbox.trim() and not had_discarded:
+                _log.error("outbox: too many alerts wait, or for too long; discarding the oldest, updates first")
 
     def _succeeded(self) -> None:
         if self._failures > keys.QUIET_FAILURES:
             _log.warning("redis: back after %d failed attempts; nothing waits", self._failures)
+        if num_discarded := self.num_discarded - self._num_told:
+            _log.error("outbox: %d alert(s) discarded while Redis was away", num_discarded)
+        self._num_told = self.num_discarded
         self._failures = 0

@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import RedisServer, make_alert, wait_until
+from full_disk import full_disk
 
 from alerts import keys
 from alerts.alert import Alert
@@ -60,6 +62,78 @@ def test_a_publish_returns_at_once_while_redis_is_silent_and_close_keeps_its_tim
             publish.close(2)
             assert time.monotonic() - start < 4
         assert waiting(tmp_path) == 20
+
+
+def test_a_redis_that_hangs_holds_nobody_up_and_gets_everything_once_it_goes_on(
+    redis_server: RedisServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with from_url(f"{redis_server.url}?socket_timeout=0.3") as client, Publisher(client, tmp_path) as publish:
+        publish(make_alert(0))
+        wait_until(lambda: stored(redis_server) == [0])
+        with redis_server.paused():
+            for number in range(1, 60):
+                publish(make_alert(number))  # returns: or the server would never go on
+            wait_until(lambda: "no answer within 0.3 s; alerts wait on the disk" in caplog.text)
+        wait_until(lambda: "nothing waits" in caplog.text)
+    assert list(dict.fromkeys(stored(redis_server))) == list(range(60))
+    assert waiting(tmp_path) == 0
+
+
+def test_a_full_disk_keeps_no_alert_from_redis(redis_server: RedisServer, tmp_path: Path) -> None:
+    with from_url(redis_server.url) as client, Publisher(client, tmp_path) as publish:
+        with full_disk():
+            for number in range(3):
+                with pytest.raises(OutboxError):
+                    publish(make_alert(number))
+            wait_until(lambda: stored(redis_server) == [0, 1, 2])
+        publish(make_alert(3))
+    assert stored(redis_server) == [0, 1, 2, 3]
+
+
+def test_a_full_disk_and_a_dead_redis_for_a_while_lose_nothing(redis_server: RedisServer, tmp_path: Path) -> None:
+    with from_url(redis_server.url) as client, Publisher(client, tmp_path) as publish:
+        publish(make_alert(0))
+        redis_server.kill()
+        with full_disk():
+            for number in range(1, 4):
+                with pytest.raises(OutboxError):
+                    publish(make_alert(number))
+        publish(make_alert(4))
+        redis_server.start()
+        wait_until(lambda: set(stored(redis_server)) == {0, 1, 2, 3, 4})
+        assert publish.num_discarded == 0
+
+
+def test_what_neither_the_disk_nor_redis_took_is_told(
+    redis_server: RedisServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis_server.kill()
+    with from_url(redis_server.url) as client:
+        publish = Publisher(client, tmp_path)
+        with full_disk():
+            with pytest.raises(OutboxError):
+                publish(make_alert(0))
+            publish.close()
+    assert "1 alert(s) lost" in caplog.text
+
+
+def test_what_waited_too_long_is_given_up_loudly(
+    redis_server: RedisServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis_server.kill()
+    outbox = Outbox(tmp_path / "outbox.sqlite")
+    for number in range(3):
+        outbox.put(make_alert(number, kind="end"))
+    outbox.close()
+    old = sqlite3.connect(tmp_path / "outbox.sqlite", isolation_level=None)
+    old.execute("UPDATE outbox SET put_at = put_at - ? WHERE sequence < 2", (keys.OUTBOX_DAYS * 86_400 + 1,))
+    old.close()
+    with from_url(redis_server.url) as client, Publisher(client, tmp_path) as publish:
+        wait_until(lambda: "discarding the oldest" in caplog.text)
+        assert publish.num_discarded == 2
+        redis_server.start()
+        wait_until(lambda: "2 alert(s) discarded while Redis was away" in caplog.text)
+    assert stored(redis_server) == [2]
 
 
 def test_what_an_earlier_run_could_not_send_goes_first(redis_server: RedisServer, tmp_path: Path) -> None:
