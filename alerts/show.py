@@ -21,10 +21,10 @@ def describe(alert: Alert, zone: tzinfo | None = None) -> str:
         Such as `07:15:01  gate  BEGIN   gun_shot 0.93 (threshold 0.50)  heard 0.95 · seen 0.12  "drop the weapon"`.
     """
     time = {"begin": alert.started_at, "update": alert.peak_at, "end": alert.ended_at}[alert.kind] or alert.started_at
-    said = f"{_plain(alert.label)} {alert.score:.2f} (threshold {alert.threshold:.2f})"
+    said = f"{plain(alert.label)} {alert.score:.2f} (threshold {alert.threshold:.2f})"
     if alert.ended_at is not None:
         said += f" after {(alert.ended_at - alert.started_at).total_seconds():.0f} s"
-    parts = [f"{time.astimezone(zone):%H:%M:%S}", _plain(alert.source), f"{alert.kind.upper():6} {said}"]
+    parts = [f"{time.astimezone(zone):%H:%M:%S}", plain(alert.source), f"{alert.kind.upper():6} {said}"]
     parts += filter(None, [_scores(alert), _quoted(alert.text)])
     return "  ".join(parts)
 
@@ -37,12 +37,12 @@ def _scores(alert: Alert) -> str:
 
 
 def _quoted(text: str | None) -> str:
-    text = _plain(text or "")
+    text = plain(text or "")
     if len(text) > _LONGEST_TEXT:
         text = text[: _LONGEST_TEXT - 1] + "…"
     return f'"{text}"' if text else ""
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """The text on one line; what steers a terminal, or turns its writing around, becomes a question mark in a box."""
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in " ".join(text.split()))

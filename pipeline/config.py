@@ -96,6 +96,15 @@ class RedisConfig(Section):
     """`redis://`, `rediss://` or `unix://`; none means the embedded Redis under the state folder."""
 
 
+class LogConfig(Section):
+    """What `heed watch` says on stderr."""
+
+    format: Literal["text", "json"] = "text"
+    """`json` writes an object a line."""
+    repeat_seconds: Seconds = 60
+    """What is said again within this time is counted, not repeated."""
+
+
 class Config(Section):
     """All of `heed.toml`."""
 
@@ -104,6 +113,7 @@ class Config(Section):
     engine: EngineConfig = EngineConfig()
     event: EventConfig = EventConfig()
     redis: RedisConfig = RedisConfig()
+    log: LogConfig = LogConfig()
 
 
 def read_config(path: Path) -> Config:

@@ -1,5 +1,7 @@
 """What the commands share: the two consoles, options that mean the same everywhere, the progress bar."""
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +10,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from pipeline.log import LogFormat
 
 out = Console(highlight=False, markup=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
@@ -22,6 +26,9 @@ AllowCpuOption = Annotated[bool, typer.Option("--allow-cpu", help="Run on the CP
 RedisOption = Annotated[str | None, typer.Option("--redis", help="redis://…; the embedded Redis if left out.")]
 StateOption = Annotated[Path | None, typer.Option("--state", help="State folder (embedded Redis, outbox).")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="heed.toml; docs/configuration.md lists its keys.")]
+LogFormatOption = Annotated[
+    LogFormat | None, typer.Option("--log-format", help="What stderr says: text lines, or json, an object a line.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 
@@ -31,3 +38,8 @@ def progress_bar() -> Iterator[Progress]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, disable=not err.is_terminal) as bar:
         yield bar
+
+
+def silence_stdout() -> None:
+    """Nobody is told anything more on stdout; not even the interpreter tries when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -13,6 +13,7 @@ from pipeline.config import (
     EngineConfig,
     EventConfig,
     LiveConfig,
+    LogConfig,
     RedisConfig,
     Section,
     SourceConfig,
@@ -27,6 +28,7 @@ SECTIONS: dict[str, type[Section]] = {
     "[engine]": EngineConfig,
     "[event]": EventConfig,
     "[redis]": RedisConfig,
+    "[log]": LogConfig,
 }
 SOURCE = '[[source]]\nname = "gate"\nurl = "rtsp://guard:s3cret@camera/1"\n'
 

@@ -1,0 +1,184 @@
+"""Commands that run until they are stopped: watch, subscribe."""
+
+import logging
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from alerts.alert import Alert
+from alerts.connect import connect, default_state
+from alerts.errors import OutboxError
+from alerts.redis_stream import Publisher
+from alerts.show import describe
+from alerts.subscribe import subscribe as alerts_of
+from export.bundle import open_bundle
+from export.runtime import Runtime
+from pipeline.config import Config, read_config
+from pipeline.errors import ConfigError
+from pipeline.live import SourceState
+from pipeline.log import LogFormat, StderrLog, escaped
+from pipeline.options import merge_options
+from pipeline.redact import url_secrets
+from pipeline.run import Summary
+from pipeline.stop import Stop
+from pipeline.terminal import (
+    AllowCpuOption,
+    BundleOption,
+    ConfigOption,
+    JsonOption,
+    LogFormatOption,
+    ProviderOption,
+    RedisOption,
+    StateOption,
+    out,
+    silence_stdout,
+)
+
+app = typer.Typer()
+_log = logging.getLogger(__name__)
+_LEVELS: Final = {
+    "failed": logging.ERROR,
+    "reconnecting": logging.WARNING,
+    "stalled": logging.WARNING,
+    "unauthorised": logging.WARNING,
+}
+
+
+@app.command(epilog="Example: heed watch rtsp://camera/stream door.mp4 --redis redis://localhost:6379")
+def watch(
+    context: typer.Context,
+    sources: Annotated[list[str] | None, typer.Argument(help="Files, rtsp://, http(s):// or /dev/video0.")] = None,
+    config: ConfigOption = None,
+    bundle: BundleOption = None,
+    provider: ProviderOption = None,
+    allow_cpu: AllowCpuOption = False,
+    pace: Annotated[str, typer.Option(help="auto: files as fast as they go; live: at their own speed.")] = "auto",
+    redis: RedisOption = None,
+    state: StateOption = None,
+    log_format: LogFormatOption = None,
+) -> None:
+    """Watch sources and send alerts to Redis."""
+    log: StderrLog = context.obj
+    log.use(log_format or LogFormat.TEXT, _secrets([*(sources or []), redis]))
+    with Stop(tell_stop) as stop:
+        settings = merge_options(
+            read_config(config) if config else Config(),
+            sources=sources or [],
+            bundle=bundle,
+            provider=provider,
+            allow_cpu=allow_cpu,
+            pace=pace,
+            redis=redis,
+        )
+        if not settings.source:
+            raise ConfigError("watch: no source; name a file or URL, or a --config with [[source]]")
+        urls = [source.url for source in settings.source] + [settings.redis.url]
+        secrets = _secrets(url.get_secret_value() if url else None for url in urls)
+        log.use(log_format or LogFormat(settings.log.format), secrets, settings.log.repeat_seconds)
+        with log.capturing():
+            summary = _watch(settings, state, stop)
+    if summary.failed:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: heed subscribe --json --group guards | while read -r alert; do …; done")
+def subscribe(
+    context: typer.Context,
+    redis: RedisOption = None,
+    state: StateOption = None,
+    group: Annotated[
+        str | None, typer.Option(help="Consumer group: each alert to one of its members, until read.")
+    ] = None,
+    consumer: Annotated[str | None, typer.Option(help="Name in the group; this host and process if left out.")] = None,
+    from_start: Annotated[bool, typer.Option("--from-start", help="Begin with the oldest alert that is kept.")] = False,
+    as_json: JsonOption = False,
+    log_format: LogFormatOption = None,
+) -> None:
+    """Print alerts as they come."""
+    log: StderrLog = context.obj
+    log.use(log_format or LogFormat.TEXT, _secrets([redis]))
+    with Stop(tell_stop) as stop:
+        stream = alerts_of(
+            redis, group=group, consumer=consumer, state=state, from_start=from_start, stopped=stop.asked.is_set
+        )
+        stop.begin()
+        for alert in stream:
+            sys.stdout.write((escaped(alert.to_json()) if as_json else describe(alert)) + "\n")
+            sys.stdout.flush()
+
+
+def open_runtime(settings: Config) -> Runtime:
+    """The model, on the provider that the settings ask for."""
+    engine = settings.engine
+    return Runtime(open_bundle(engine.bundle), engine.provider, allow_cpu=engine.allow_cpu, threads=engine.threads)
+
+
+def _watch(settings: Config, state: Path | None, stop: Stop) -> Summary:
+    from pipeline.run import watch as run
+
+    runtime = open_runtime(settings)
+    with _publisher(settings, state) as publisher:
+        stop.begin()
+        num = len(settings.source)
+        _log.info(
+            "%s on %s, %d source(s); Ctrl-C ends", runtime.bundle.name, runtime.provider, num, extra={"event": "start"}
+        )
+        sink = partial(_take, publisher)
+        summary = run(settings, runtime, sink, stop.asked, announce=publisher.announce, on_state=_tell_state)
+    for source in summary.num_windows:
+        _tell_summary(summary, source)
+    return summary
+
+
+@contextmanager
+def _publisher(settings: Config, state: Path | None) -> Iterator[Publisher]:
+    folder = state or default_state()
+    url = settings.redis.url
+    client = connect(url.get_secret_value() if url else None, folder)
+    try:
+        with Publisher(client, folder) as publisher:
+            yield publisher
+    finally:
+        client.close()
+
+
+def _take(publisher: Publisher, alert: Alert) -> None:
+    """To the outbox, and on stdout: a full disk must not blind the other cameras."""
+    try:
+        publisher(alert)
+    except OutboxError as error:
+        _log.error("%s", error, extra={"event": "outbox"})
+    try:
+        out.print(describe(alert))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        silence_stdout()
+        _log.warning("stdout: %s; alerts go to Redis, and are no longer shown here", error.strerror)
+
+
+def _secrets(urls: Iterable[str | None]) -> list[str]:
+    return [secret for url in urls if url for secret in url_secrets(url)]
+
+
+def tell_stop(line: str) -> None:
+    """Says that the program ends."""
+    _log.info("%s", line, extra={"event": "stop"})
+
+
+def _tell_state(source: str, state: SourceState) -> None:
+    message = f"{state.status}: {state.reason}" if state.reason else state.status
+    told = {"event": "source_state", "source": source, "status": state.status, "reason": state.reason}
+    _log.log(_LEVELS.get(state.status, logging.INFO), "%s", message, extra=told)
+
+
+def _tell_summary(summary: Summary, source: str) -> None:
+    windows, events = summary.num_windows[source], summary.num_events[source]
+    dropped = summary.num_dropped.get(source, 0)
+    told = {"event": "summary", "source": source, "windows": windows, "events": events, "dropped": dropped}
+    _log.info("%d windows, %d event(s), %d dropped", windows, events, dropped, extra=told)
