@@ -95,8 +95,16 @@ class Runtime:
 
 
 def open_tokenizer(path: Path, spec: Spec) -> Tokenizer:
-    """A `tokenizer.json` that cuts at the spec's number of word pieces."""
-    tokenizer = Tokenizer.from_file(str(path))
+    """A `tokenizer.json` that cuts at the spec's number of word pieces.
+
+    Raises:
+        BundleError: it is none.
+    """
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # noqa: BLE001 tokenizers has no narrower one
+        reason = str(error).splitlines()[0]
+        raise BundleError(f"bundle: {path}: no tokenizer: {reason}; export it again") from None
     tokenizer.enable_truncation(spec.num_tokens)
     tokenizer.no_padding()
     return tokenizer

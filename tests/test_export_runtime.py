@@ -98,7 +98,8 @@ def _rewrite(tiny_bundle: Path, folder: Path, **changes: object) -> Path:
     """A bundle whose hashes are right and whose parts do not fit."""
     copy = shutil.copytree(tiny_bundle, folder / "bundle")
     for name in set(changes) - {"spec"}:
-        (copy / f"{name}.onnx").write_bytes(changes[name])  # type: ignore[arg-type]
+        file = "tokenizer.json" if name == "tokenizer" else f"{name}.onnx"
+        (copy / file).write_bytes(changes[name])  # type: ignore[arg-type]
     manifest = json.loads((copy / "bundle.json").read_text())
     manifest["files"] = {name: file_sha256(copy / name) for name in NEEDED}
     manifest["spec"] |= changes.get("spec", {})
@@ -125,6 +126,13 @@ def test_graphs_of_another_spec_are_refused(
 def test_a_graph_that_is_none_is_named(tiny_bundle: Path, tmp_path: Path) -> None:
     bundle = open_bundle(_rewrite(tiny_bundle, tmp_path, audio=b"not a graph"))
     with pytest.raises(BundleError, match=r"audio\.onnx: ONNX Runtime cannot load it: .*; export it again"):
+        Runtime(bundle, "cpu", threads=1)
+
+
+@pytest.mark.parametrize("tokenizer", [b"\xff", b"{}", b'{"version": "1.0", "model": {"type": "?"}}'])
+def test_a_tokenizer_that_is_none_is_named(tiny_bundle: Path, tmp_path: Path, tokenizer: bytes) -> None:
+    bundle = open_bundle(_rewrite(tiny_bundle, tmp_path, tokenizer=tokenizer))
+    with pytest.raises(BundleError, match=r"tokenizer\.json: no tokenizer: .*; export it again"):
         Runtime(bundle, "cpu", threads=1)
 
 
