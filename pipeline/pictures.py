@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pipeline.errors import SourceFormatError, SourceUnauthorisedError
+from pipeline.errors import SourceFormatError, SourceNotFoundError, SourceUnauthorisedError
 
 PICTURE_RATE: Final = 10
 """Pictures a second, which a folder cannot tell: that of UCSD's cameras, whose data set is the one that comes so."""
@@ -39,8 +39,13 @@ def find_series(path: Path) -> Series | None:
     Raises:
         SourceFormatError: there are none, there are several series of them, or one is missing between two.
         SourceUnauthorisedError: the folder may not be read.
+        SourceNotFoundError: no file can have this name.
     """
-    if path.is_dir():
+    try:
+        is_folder = path.is_dir()
+    except OSError as error:
+        raise SourceNotFoundError(f"source: {path}: {error.strerror}; check the path") from None
+    if is_folder:
         return _series(path, path, _patterns(path))
     if _PATTERN.fullmatch(path.name) and path.parent.is_dir() and not path.exists():
         numbers = [number for found in _patterns(path.parent).values() for number in found]

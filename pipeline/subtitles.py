@@ -42,7 +42,10 @@ def sidecar(path: Path) -> Path | None:
     folder = path.parent
     names = [folder / f"{path.stem}{suffix}" for suffix in SUFFIXES]
     names += sorted(name for name in folder.glob("*.*") if _is_in_language(name, path.stem))
-    return next((name for name in names if name.is_file()), None)
+    try:
+        return next((name for name in names if name.is_file()), None)
+    except OSError:  # a name that is too long with another suffix
+        return None
 
 
 def _is_in_language(name: Path, stem: str) -> bool:

@@ -204,6 +204,12 @@ def test_a_data_sets_word_becomes_ours(word: str, label: str) -> None:
     [
         ("xd.txt", XD_LINES + f"\n{GANGSTERS} 26 80 210\n", "line 4: frame 210 has no partner; give first and last"),
         ("xd.txt", XD_LINES + f"{GANGSTERS} 26 x\n", "line 3: 26 x: not all are frame numbers; mend the line"),
+        (
+            "xd.txt",
+            XD_LINES + f"{GANGSTERS} 1 {'9' * 400}\n",
+            f"line 3: {'9' * 20} is no frame's number; mend the line",
+        ),
+        ("ucf.txt", UCF_LINES + "Arson.mp4 Arson -5 9 -1 -1\n", "line 5: -5 is no frame's number; mend the line"),
         ("xd.txt", XD_LINES + f"{GANGSTERS} 80 26\n", "line 3: frame 26 comes before frame 80; swap or mend them"),
         ("xd.txt", XD_LINES + f"{GANGSTERS}\n", f"line 3: {GANGSTERS} has no frames; give first and last frame"),
         ("xd.txt", XD_LINES + "v=x__#1_label_C 1 2\n", "line 3: v=x__#1_label_C is no name of a video with its label"),
@@ -268,6 +274,12 @@ def test_videos_that_are_not_there_are_listed_once_and_left_out(tmp_path: Path) 
         SourceNotFoundError, match=r"3 of 4 annotated videos .*; put them there, or go without --strict"
     ):
         read_annotations(annotations, strict=True)
+
+
+def test_a_video_whose_name_no_file_can_have_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "annotations.txt").write_text(f"{'F' * 300}__#1_label_B1-0-0 2 8\n")
+    with pytest.raises(LabelsError, match="1 of 1 annotated videos are not there: FFF"):
+        read_annotations(tmp_path / "annotations.txt")
 
 
 def test_a_long_list_of_missing_videos_is_cut_short(tmp_path: Path) -> None:

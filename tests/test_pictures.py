@@ -8,7 +8,7 @@ from media_files import level, write_pictures
 from models.spec import Spec
 from pipeline.config import LiveConfig
 from pipeline.container import open_container
-from pipeline.errors import SourceError, SourceFormatError
+from pipeline.errors import SourceError, SourceFormatError, SourceNotFoundError
 from pipeline.item import Frame
 from pipeline.media import open_media
 
@@ -73,3 +73,10 @@ def test_a_file_with_a_pattern_for_a_name_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "%03d.tif").write_bytes(b"")
     with pytest.raises(SourceError, match="the file is empty"):
         open_media(str(tmp_path / "%03d.tif"), Spec())
+
+
+def test_a_name_that_no_file_can_have_is_told() -> None:
+    with pytest.raises(SourceNotFoundError, match=r"File name too long; check the path$"):
+        open_media("a" * 300 + ".mp4", Spec())
+    with pytest.raises(SourceNotFoundError, match=r"no such file; check the path$"):
+        open_media("a\0b.mp4", Spec())

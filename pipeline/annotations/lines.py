@@ -2,8 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from pipeline.errors import LabelsError
+
+_LAST_FRAME: Final = 10**9
+"""A year of video."""
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -32,12 +36,14 @@ def frame_pairs(path: Path, line: int, words: Sequence[str]) -> list[tuple[int, 
     """Words as pairs of frame numbers, first and last.
 
     Raises:
-        LabelsError: a word is no number, the last has no partner, or a pair ends before it begins.
+        LabelsError: a word is no frame's number, the last has no partner, or a pair ends before it begins.
     """
     try:
         numbers = [int(word) for word in words]
     except ValueError:
         raise wrong(path, line, f"{' '.join(words)}: not all are frame numbers; mend the line") from None
+    if odd := [number for number in numbers if not 0 <= number <= _LAST_FRAME]:
+        raise wrong(path, line, f"{str(odd[0])[:20]} is no frame's number; mend the line")
     if len(numbers) % 2:
         raise wrong(path, line, f"frame {numbers[-1]} has no partner; give first and last frame of each stretch")
     pairs = list(zip(numbers[::2], numbers[1::2], strict=True))

@@ -100,7 +100,7 @@ def _form_of_file(path: Path) -> Format:
 def _present(path: Path, rows: list[Row], strict: bool, warn: Callable[[str], None]) -> list[Row]:
     """The rows whose video is there."""
     videos = dict.fromkeys(row.path for row in rows)
-    missing = {video: video.name for video in videos if not video.exists()}
+    missing = {video: video.name for video in videos if not _is_there(video)}
     if not missing:
         return rows
     names = ", ".join(list(missing.values())[:_MOST_NAMED])
@@ -112,3 +112,10 @@ def _present(path: Path, rows: list[Row], strict: bool, warn: Callable[[str], No
         raise SourceNotFoundError(f"{told}; put them there, or go without --strict")
     warn(f"{told}; they are left out")
     return [row for row in rows if row.path not in missing]
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name too long, a folder that may not be entered
+        return False
