@@ -123,11 +123,12 @@ def read_config(path: Path) -> Config:
         ConfigError: the file is missing, is not TOML, or has an unknown or wrong key.
     """
     try:
-        return parse_config(tomllib.loads(path.read_text(encoding="utf-8")), path)
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"config: {path}: {error.strerror}; name an existing file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # a number too long and tables too deep, too
         raise ConfigError(f"config: {path}: not TOML: {error}; mend the file") from None
+    return parse_config(data, path)
 
 
 def parse_config(data: dict[str, Any], path: Path) -> Config:

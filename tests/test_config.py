@@ -149,3 +149,11 @@ def test_a_section_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
         config.event.release = 0.5
     assert config.event.release == 0.7
+
+
+@pytest.mark.parametrize("text", ["a = " + "9" * 5000, "a = " + "[" * 3000, "[" + "a." * 3000 + "a]"])
+def test_what_is_too_long_or_too_deep_is_no_configuration(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "heed.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"heed\.toml: .*; mend the file$|no such key"):
+        read_config(path)
