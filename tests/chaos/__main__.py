@@ -1,6 +1,6 @@
 """Runs the tests of chaos, prints what came of them as a table, and writes `chaos.json`.
 
-`python -m tests.chaos [--seed N] [--scale X] [--only NAME …]`. Every test is a module of this package with
+`python -m tests.chaos [--seed N] [--scale X] [--only NAME …] [--out FILE]`. Every test is a module of this package with
 
     ABOUT: str
         What it does, on one line.
@@ -16,6 +16,7 @@ import importlib
 import json
 import logging
 import random
+import subprocess
 import sys
 import tempfile
 import time
@@ -50,7 +51,7 @@ def main() -> int:
         console.print(f"chaos: {name}: {_said(figures)}", highlight=False, soft_wrap=True)
     results = {name: results[name] for name in TESTS if name in results}
     console.print(_table(results))
-    _write(RESULTS, results)
+    _write(arguments.out, results)
     return int(any(_is_faulty(figures) for figures in results.values()))
 
 
@@ -65,7 +66,7 @@ def run_test(name: str, seed: int, scale: float) -> Figures:
     with tempfile.TemporaryDirectory(prefix=f"chaos-{name}-") as folder:
         try:
             figures: Figures = module.run(random.Random(f"{seed} {name}"), Path(folder), scale)  # noqa: S311
-        except (RuntimeError, OSError, AssertionError) as error:
+        except (RuntimeError, OSError, AssertionError, subprocess.SubprocessError) as error:
             sys.stderr.write(f"chaos: {name}: {type(error).__name__}: {error}\n")
             figures = {"tried": 0, "lost": 0, "duplicated": 0, "failed": 1}
     return figures | {"seconds": round(time.monotonic() - began, 1)}
@@ -87,6 +88,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="of everything random; the default is 1")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the full number of tries")
     parser.add_argument("--only", nargs="+", choices=TESTS, metavar="NAME", help=f"of {', '.join(TESTS)}")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="the file of figures; the default is chaos.json")
     return parser.parse_args()
 
 

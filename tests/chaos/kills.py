@@ -1,8 +1,9 @@
 """`kill -9` of the engine, of a camera process, and of everything, at random moments.
 
 Four installations run side by side, each with a camera that shows a script of bursts, a state folder and a Redis.
-They are killed, and started again on the same state folder, until all kills are done; then each is started once more
-and ended in order. A kill comes while the command is still starting, or up to a whole script after its camera runs.
+They are killed, and started again on the same state folder, until all kills are done; then each is started once more,
+on a quiet file, and ends by itself. A kill comes while the command is still starting, or up to a whole script after
+its camera runs.
 
 Alerts that must reach the subscriber, or are lost:
 
@@ -17,7 +18,6 @@ An event that began must end, once: when its engine died, by what the next run t
 """
 
 import random
-import sqlite3
 import threading
 import time
 from collections import Counter
@@ -27,17 +27,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-import redis
-from conftest import SERVERS, RedisServer
-from rtsp_server import RtspServer
-
-from alerts import keys
-from alerts.alert import Alert
-
-from .alarm_bundle import SPEC, write_alarm_bundle
+from .alarm_bundle import SPEC
 from .announced import Announcements, confirmed
-from .line import Subscriber, Watch, wait_for, write_config
-from .scripted import BURST_SURE_SECONDS, SCRIPT_SECONDS, write_script
+from .installation import Material, installation
+from .line import Watch, wait_for
+from .scripted import BURST_SURE_SECONDS, SCRIPT, SCRIPT_SECONDS
 from .steps import Steps
 
 ABOUT = "kill -9 of engine, camera process and whole tree while a scripted stream runs"
@@ -56,35 +50,16 @@ _ORPHAN_SECONDS = 20.0
 def run(rng: random.Random, folder: Path, scale: float) -> dict[str, float]:
     """Kills `KILLS * scale` times."""
     num_kills = max(3, round(KILLS * scale))
-    num_trees = min(TREES, num_kills)
-    bundle, clip = write_alarm_bundle(folder / "bundle"), write_script(folder / "script.mp4")
-    executable = SERVERS["system"] or SERVERS["bundled"]
-    assert executable is not None
-    with (
-        RedisServer(executable, folder) as server,
-        Subscriber(server.url) as subscriber,
-        Announcements(server.url) as announcements,
-        ThreadPoolExecutor(num_trees) as pool,
-    ):
-        trees = [Tree(f"cam{i}", folder, bundle, clip, server.url, rng.randrange(2**32)) for i in range(num_trees)]
-        shares = [num_kills // num_trees + (i < num_kills % num_trees) for i in range(num_trees)]
-        list(pool.map(Tree.suffer, trees, shares))  # raises what any of them raised
-        wait_for(lambda: len(subscriber.alerts) >= _stream_length(server.url), 60, "the subscriber's last alert")
-        steps = Steps.of(subscriber.alerts)
-        due = [(tree.source, *time) for tree in trees for time in tree.due(announcements)]
-    events = steps.events
-    num_untold = sum(not any(e.source == name and e.overlaps(start, end) for e in events) for name, start, end in due)
-    num_unsent = sum(len(tree.held - {(alert.id, alert.sequence) for alert in steps.alerts}) for tree in trees)
-    num_unseen = steps.num_unseen(line for tree in trees for line in tree.shown)
+    num_trees = min(TREES, 1 + num_kills // 4)
+    material = Material.write(folder, SCRIPT, SCRIPT_SECONDS)
+    trees = [Tree(folder / f"cam{number}", material, rng.randrange(2**32)) for number in range(num_trees)]
+    shares = [num_kills // num_trees + (number < num_kills % num_trees) for number in range(num_trees)]
+    with ThreadPoolExecutor(num_trees) as pool:
+        list(pool.map(Tree.run, trees, shares))  # raises what any of them raised
+    names = ("lost", "duplicated", "failed", "due", "events", "alerts", "redelivered")
     return {
         "tried": num_kills,
-        "lost": num_untold + num_unsent + num_unseen + steps.num_missing,
-        "duplicated": steps.num_duplicated,
-        "failed": steps.num_endless + steps.num_disordered + sum(tree.num_orphans for tree in trees),
-        "due": len(due),
-        "events": len(events),
-        "alerts": len(steps.alerts),
-        "redelivered": steps.num_redelivered,
+        **{name: sum(tree.figures[name] for tree in trees) for name in names},
         **{f"killed_{kind}": sum(tree.kills[kind] for tree in trees) for kind in ("engine", "camera", "tree")},
     }
 
@@ -92,56 +67,52 @@ def run(rng: random.Random, folder: Path, scale: float) -> dict[str, float]:
 class Tree:
     """An installation with one camera."""
 
-    def __init__(self, source: str, folder: Path, bundle: Path, clip: Path, redis_url: str, seed: int) -> None:
-        self.source = source
+    def __init__(self, folder: Path, material: Material, seed: int) -> None:
         self.kills: Counter[str] = Counter()
-        self.held: set[tuple[str, int]] = set()
+        self.figures: dict[str, float] = {}
+        self._source = folder.name
+        self._held: set[tuple[str, int]] = set()
         """Alerts found in the outbox after a kill."""
-        self.shown: list[str] = []
-        """Alerts that engines have shown."""
-        self.num_orphans = 0
-        """Camera processes that outlived their engine."""
-        self._folder = folder / source
-        self._folder.mkdir()
-        self._bundle, self._redis_url = bundle, redis_url
-        self._camera = RtspServer(clip)
+        self._folder, self._material = folder, material
         self._rng = random.Random(seed)  # noqa: S311
         self._lives: list[Watch] = []
 
-    def suffer(self, num_kills: int) -> None:
-        """Is killed so often, and ends well."""
-        with self._camera:
-            while self.kills.total() < num_kills:
-                with self._started() as watch:
-                    self._until_dead(watch, num_kills)
-            with self._started() as watch:
-                watch.wait_up([self.source])
-                wait_for(lambda: not self._outbox(), 60, f"{self.source}: an empty outbox")
-                watch.stop()
-        self.shown = [said.text for life in self._lives for said in life.shown]
-        self.num_orphans = _num_left(self._lives)
+    def run(self, num_kills: int) -> None:
+        """Is killed so often, ends well, and counts."""
+        with installation(self._folder, self._material, [self._source]) as self._place:
+            with Announcements(self._place.server.url) as announcements:
+                while self.kills.total() < num_kills:
+                    with self._place.watch() as watch:
+                        self._lives.append(watch)
+                        self._until_dead(watch, num_kills)
+            self._place.settle()
+            self._count(self._place.steps(), list(self._due(announcements)))
 
-    def due(self, announcements: Announcements) -> Iterator[tuple[datetime, datetime]]:
+    def _count(self, steps: Steps, due: list[tuple[datetime, datetime]]) -> None:
+        events = steps.events
+        num_untold = sum(not any(event.overlaps(start, end) for event in events) for start, end in due)
+        num_unsent = len(self._held - {(alert.id, alert.sequence) for alert in steps.alerts})
+        num_unseen = steps.num_unseen(said.text for life in self._lives for said in life.shown)
+        self.figures = {
+            "lost": num_untold + num_unsent + num_unseen + steps.num_missing,
+            "duplicated": steps.num_duplicated,
+            "failed": steps.num_endless + steps.num_disordered + _num_left(self._lives),
+            "due": len(due),
+            "events": len(events),
+            "alerts": len(steps.alerts),
+            "redelivered": steps.num_redelivered,
+        }
+
+    def _due(self, announcements: Announcements) -> Iterator[tuple[datetime, datetime]]:
         """Times in which an event of this camera must have been told."""
         window, piece = timedelta(seconds=SPEC.window_seconds), timedelta(seconds=BURST_SURE_SECONDS)
-        for stretch in announcements.stretches(self.source, SPEC.stride_seconds):
+        for stretch in announcements.stretches(self._source, SPEC.stride_seconds):
             for start, end in confirmed(stretch):
                 yield start - window, end
             start = stretch[0].at
             while start + piece + window <= stretch[-1].at:
                 yield start, start + piece + window
                 start += piece + window
-
-    def _started(self) -> Watch:
-        config = write_config(
-            self._folder / "heed.toml",
-            {self.source: self._camera.url},
-            live={"first_pause_seconds": 0.1},
-            engine={"threads": 1, "queue_windows": 1000},  # what the machine is too slow for is not what is lost here
-            event={"merge_seconds": 0.5, "cooldown_seconds": 0, "update_seconds": 0.5},
-        )
-        self._lives.append(Watch(config, self._bundle, self._folder / "state", self._redis_url))
-        return self._lives[-1]
 
     def _until_dead(self, watch: Watch, num_kills: int) -> None:
         """Kills cameras, and at last the engine, or all; or stops short when there were kills enough."""
@@ -152,7 +123,7 @@ class Tree:
             )
             self._wait_for_moment(watch)
             if kind == "camera":
-                wait_for(watch.cameras, 60, f"{self.source}: a camera process; {watch.last_words()}")
+                wait_for(watch.cameras, 60, f"{self._source}: a camera process; {watch.last_words()}")
                 watch.cameras()[0].kill()
                 camera_kills += 1
             elif kind == "engine":
@@ -164,29 +135,15 @@ class Tree:
                 break
         else:
             watch.kill()
-        self.held |= self._outbox()
+        self._held |= self._place.outbox()
 
     def _wait_for_moment(self, watch: Watch) -> None:
         pause = threading.Event()
         if self._rng.random() < _STARTING_SHARE:
             pause.wait(self._rng.uniform(0, _STARTING_SECONDS))
         else:
-            watch.wait_up([self.source])
+            watch.wait_up([self._source])
             pause.wait(self._rng.uniform(0, SCRIPT_SECONDS))
-
-    def _outbox(self) -> set[tuple[str, int]]:
-        """Ids and sequences of the alerts that wait."""
-        path = self._folder / "state" / "outbox.sqlite"
-        if not path.exists():
-            return set()
-        connection = sqlite3.connect(path, timeout=10)
-        try:
-            rows = connection.execute("SELECT alert FROM outbox").fetchall()
-        except sqlite3.OperationalError:  # killed before there was a table
-            return set()
-        finally:
-            connection.close()
-        return {(alert.id, alert.sequence) for alert in (Alert.from_json(row) for (row,) in rows)}
 
 
 def _num_left(lives: Sequence[Watch]) -> int:
@@ -195,8 +152,3 @@ def _num_left(lives: Sequence[Watch]) -> int:
     while (left := sum(len(life.group()) for life in lives)) and time.monotonic() < deadline:
         time.sleep(0.2)
     return left
-
-
-def _stream_length(url: str) -> int:
-    with redis.Redis.from_url(url) as client:
-        return int(client.xlen(keys.STREAM))

@@ -1,0 +1,33 @@
+"""A full disk, a state folder that cannot be written, a clock that is set, and the end at any moment."""
+
+import random
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+from .clock_jumps import set_clock
+from .disks import fill_disk, forbid_writing
+from .endings import end_commands
+from .installation import Material
+from .scripted import SCRIPT, SCRIPT_SECONDS
+
+ABOUT = "full disk, read-only state, clock set by an hour, SIGTERM and Ctrl-C at any moment"
+ENDINGS: Final = 60
+JUMPS: Final = 12
+COUNTS: Final = ("tried", "lost", "duplicated", "failed")
+
+
+def run(rng: random.Random, folder: Path, scale: float) -> dict[str, float]:
+    """Ends commands `ENDINGS * scale` times, sets the clock `JUMPS * scale` times, and each of the others once."""
+    material = Material.write(folder, SCRIPT, SCRIPT_SECONDS)
+    parts = [
+        fill_disk(folder / "full", material),
+        forbid_writing(folder / "forbidden", material),
+        set_clock(rng, folder / "clock", material, max(1, round(JUMPS * scale))),
+        end_commands(rng, folder / "endings", material, max(2, round(ENDINGS * scale))),
+    ]
+    counts: Counter[str] = Counter()
+    for part in parts:
+        counts.update({name: part[name] for name in COUNTS})
+    others = {name: value for part in parts for name, value in part.items() if name not in COUNTS}
+    return {**{name: float(counts[name]) for name in COUNTS}, **others}
