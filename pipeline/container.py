@@ -1,5 +1,6 @@
 """Opens files, streams and devices with FFmpeg, and says in our words what it will not open."""
 
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -13,17 +14,34 @@ from av.container import InputContainer
 
 from pipeline.config import LiveConfig
 from pipeline.errors import (
+    SourceAddressError,
+    SourceCodecError,
     SourceError,
     SourceFormatError,
     SourceNotFoundError,
     SourceRefusedError,
     SourceTimeoutError,
+    SourceTlsError,
     SourceUnauthorisedError,
 )
 from pipeline.pictures import find_series
 from pipeline.redact import redact_url
 
-_LIVE_SCHEMES: Final = frozenset({"rtsp", "rtsps", "rtmp", "rtmps", "rtp", "srt", "udp", "tcp"})
+_HTTP: Final = "http,https,tcp,tls,crypto,data"
+_PROTOCOLS: Final = {
+    "http": _HTTP,
+    "https": _HTTP,
+    "rtsp": "rtsp,rtp,udp,tcp",
+    "rtsps": "rtsps,rtp,udp,tcp,tls",
+    "rtmp": "rtmp,tcp",
+    "rtmps": "rtmps,tcp,tls",
+    "rtp": "rtp,udp",
+    "srt": "srt,udp",
+    "tcp": "tcp",
+    "udp": "udp",
+}
+"""Kinds of address, and what FFmpeg may open for each: a playlist from outside names no file and no other service."""
+_TLS_SCHEMES: Final = frozenset({"https", "rtsps", "rtmps"})
 _RTSP_OPTIONS: Final = {"rtsp_transport": "tcp", "fflags": "genpts+discardcorrupt"}
 
 _ERRORS: Final[tuple[tuple[type[av.FFmpegError], type[SourceError], str], ...]] = (
@@ -35,11 +53,8 @@ _ERRORS: Final[tuple[tuple[type[av.FFmpegError], type[SourceError], str], ...]] 
     (av.ConnectionRefusedError, SourceRefusedError, "connection refused; check address and port, and that it runs"),
     (av.ExitError, SourceTimeoutError, "nothing came in time; check the network and that the stream runs"),
     (av.TimeoutError, SourceTimeoutError, "nothing came in time; check the network and that the stream runs"),
-    (
-        av.ProtocolNotFoundError,
-        SourceFormatError,
-        "unknown kind of address; use a file, rtsp://, http(s):// or a device",
-    ),
+    (av.ProtocolNotFoundError, SourceAddressError, "FFmpeg here does not speak it; use rtsp:// or http(s)://"),
+    (av.DecoderNotFoundError, SourceCodecError, "no decoder for it; convert it to H.264 and AAC"),
     (av.HTTPServerError, SourceError, "the server failed; look at its log"),
     (av.HTTPClientError, SourceError, "the server refused the request; check the address"),
     (av.EOFError, SourceFormatError, "ends before anything can be read; check it in a player"),
@@ -67,7 +82,7 @@ def is_device(url: str) -> bool:
 
 def is_always_live(url: str) -> bool:
     """Whether the URL alone tells that the source has no end. An `http` one tells when it is open."""
-    return is_device(url) or url.partition("://")[0].lower() in _LIVE_SCHEMES
+    return is_device(url) or _scheme(url) in _PROTOCOLS.keys() - {"http", "https"}
 
 
 def open_container(url: str, live: LiveConfig) -> InputContainer:
@@ -85,11 +100,19 @@ def open_container(url: str, live: LiveConfig) -> InputContainer:
             if series is not None:
                 return av.open(series.pattern, format="image2", options=series.options)
             return av.open(str(path.absolute()), metadata_errors="replace")
-    options = _RTSP_OPTIONS if url.lower().startswith(("rtsp://", "rtsps://")) else {}
     timeout = (live.open_timeout_seconds, live.read_timeout_seconds)
+    if is_device(url):
+        with translated(url, live.open_timeout_seconds):
+            return av.open(url, format="v4l2", timeout=timeout, metadata_errors="replace")
+    scheme = _scheme(url)
+    if scheme not in _PROTOCOLS:
+        kinds = ", ".join(f"{kind}://" for kind in _PROTOCOLS)
+        raise SourceAddressError(
+            f"source: {redact_url(url)}: unknown kind of address; use a file, {kinds} or /dev/video0"
+        )
+    options = {"protocol_whitelist": _PROTOCOLS[scheme]} | (_RTSP_OPTIONS if scheme.startswith("rtsp") else {})
     with translated(url, live.open_timeout_seconds):
-        file_format = "v4l2" if is_device(url) else None
-        return av.open(url, format=file_format, options=dict(options), timeout=timeout, metadata_errors="replace")
+        return av.open(url, options=options, timeout=timeout, metadata_errors="replace")
 
 
 @contextmanager
@@ -105,7 +128,14 @@ def translated(url: str, timeout_seconds: float | None = None) -> Iterator[None]
     except av.FFmpegError as error:
         if timeout_seconds is not None and time.monotonic() - began >= timeout_seconds:
             raise _error(av.TimeoutError, url) from None  # whatever FFmpeg calls it
+        if error.errno == errno.EIO and _scheme(url) in _TLS_SCHEMES:
+            problem = "no encrypted connection; check that the port speaks TLS, and its certificate"
+            raise SourceTlsError(f"source: {redact_url(url)}: {problem}") from None
         raise _error(type(error), url, error.strerror or "") from None
+
+
+def _scheme(url: str) -> str:
+    return url.partition("://")[0].lower()
 
 
 def _error(kind: type[av.FFmpegError], url: str, reason: str = "") -> SourceError:

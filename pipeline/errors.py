@@ -19,12 +19,28 @@ class SourceFormatError(SourceError, ValueError):
     """It is there, but there is nothing in it that can be watched, heard or read."""
 
 
+class SourceAddressError(SourceFormatError):
+    """The address is of a kind that is not opened: there is no use in trying again."""
+
+
+class SourceCodecError(SourceFormatError):
+    """There is picture or sound, but of a codec for which there is no decoder."""
+
+
+class SourceTrackError(SourceFormatError):
+    """There is neither picture, sound nor subtitles in words."""
+
+
 class SourceUnauthorisedError(SourceError, PermissionError):
     """The user or password is refused."""
 
 
 class SourceRefusedError(SourceError, ConnectionRefusedError):
     """Nobody listens at the address."""
+
+
+class SourceTlsError(SourceError, ConnectionError):
+    """No encrypted connection comes about."""
 
 
 class SourceTimeoutError(SourceError, TimeoutError):

@@ -11,7 +11,7 @@ from typing import Literal
 from models.spec import Spec
 from pipeline.config import LiveConfig
 from pipeline.container import file_path
-from pipeline.errors import SourceError, SourceUnauthorisedError
+from pipeline.errors import SourceAddressError, SourceError, SourceUnauthorisedError
 from pipeline.item import Item
 from pipeline.media import Media, open_media
 from pipeline.pulse import Pulse, Vigil
@@ -75,7 +75,7 @@ def sessions(
                 tell("ended")
                 return
         except SourceError as failure:
-            if file_path(url) is not None:
+            if file_path(url) is not None or isinstance(failure, SourceAddressError):
                 tell("failed", str(failure))
                 return
             error = failure

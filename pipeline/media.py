@@ -15,7 +15,7 @@ from models.spec import Spec
 from pipeline.clock import Clock, Timeline
 from pipeline.config import LiveConfig
 from pipeline.container import file_path, is_always_live, open_container, translated
-from pipeline.errors import SourceError, SourceFormatError
+from pipeline.errors import SourceCodecError, SourceError, SourceFormatError, SourceTrackError
 from pipeline.item import Cue, Frame, Item, Samples
 from pipeline.redact import redact_url
 from pipeline.subtitles import SUFFIXES, read_cues, sidecar
@@ -26,6 +26,8 @@ __all__ = ["Cue", "Frame", "Item", "Media", "Samples", "open_media"]
 _DEFAULTS = LiveConfig()
 _MOST_BAD_READS = 100
 """Reads in a row that may fail before a source is given up."""
+_MOST_MUTE_PACKETS = 250
+"""Packets of picture or sound in a row that give nothing before a live source is opened again: some 10 s."""
 
 
 class Media:
@@ -84,6 +86,11 @@ class Media:
             for track in self._tracks.values()
         )
 
+    @property
+    def may_renumber(self) -> bool:
+        """Whether a track may go on under another number, which PyAV shows only to who opens the source again."""
+        return self._container is not None and self._container.format.name in {"mpegts", "hls"}
+
     def close(self) -> None:
         """Closes the source. May be called twice."""
         if self._container is not None:
@@ -104,12 +111,21 @@ class Media:
                 raise
 
     def _decoded(self) -> Iterator[Item]:
+        num_mute: dict[int, int] = {}  # packets since the last item of a track that has given one
         for packet in self._packets():
+            index = packet.stream.index
             self.num_bad_packets += packet.is_corrupt
+            if index in num_mute:
+                num_mute[index] += 1
             try:
-                yield from self._tracks[packet.stream.index].items(packet)
+                for item in self._tracks[index].items(packet):
+                    if not isinstance(item, Cue):
+                        num_mute[index] = 0
+                    yield item
             except av.FFmpegError:
                 self.num_bad_packets += 1
+            if self.is_live and num_mute.get(index, 0) > _MOST_MUTE_PACKETS:
+                raise SourceCodecError(f"source: {self.name}: its {packet.stream.type} cannot be decoded any more")
 
     def _packets(self) -> Iterator[Packet[Any]]:
         """Packets, going on after those that cannot be read."""
@@ -154,9 +170,9 @@ def open_media(url: str, spec: Spec, live: LiveConfig = _DEFAULTS) -> Media:
         timeline.starts.append(container.start_time / av.time_base)
     tracks = _tracks(container, spec, timeline, reads_text=not cues)
     if not tracks:
-        missing = _what_is_missing(container)
+        missing = _missing(url, container)
         container.close()
-        raise SourceFormatError(f"source: {redact_url(url)}: {missing}")
+        raise missing
     return Media(url, container, tracks, cues, is_live)
 
 
@@ -183,11 +199,13 @@ def _tracks(container: InputContainer, spec: Spec, timeline: Timeline, reads_tex
     return tracks
 
 
-def _what_is_missing(container: InputContainer) -> str:
+def _missing(url: str, container: InputContainer) -> SourceFormatError:
     kinds = {stream.type for stream in container.streams} & {"video", "audio"}
-    if kinds:
-        return f"no decoder for its {' and '.join(sorted(kinds, reverse=True))}; convert it to H.264 and AAC"
-    return "neither picture, sound nor subtitles in words in it; name another file"
+    if not kinds:
+        problem = "neither picture, sound nor subtitles in words in it; name another"
+        return SourceTrackError(f"source: {redact_url(url)}: {problem}")
+    codecs = " and ".join(sorted(kinds, reverse=True))
+    return SourceCodecError(f"source: {redact_url(url)}: no decoder for its {codecs}; convert it to H.264 and AAC")
 
 
 def _duration_seconds(container: InputContainer) -> float | None:

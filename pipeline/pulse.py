@@ -7,6 +7,7 @@ from typing import Final
 
 from models.spec import Spec
 from pipeline.config import LiveConfig
+from pipeline.errors import SourceError
 from pipeline.item import Frame, Item, Samples
 from pipeline.media import Media
 
@@ -46,14 +47,18 @@ class Vigil:
         kinds: dict[type[Item], bool] = {Frame: media.has_video, Samples: media.has_audio}
         self._reached = {kind: 0.0 for kind, has in kinds.items() if has}
         self._silent: type[Item] | None = None
-        self._name = media.name
+        self._name, self._may_renumber = media.name, media.may_renumber
         self._sample_rate = spec.sample_rate
         self._stall_seconds = config.stall_seconds
         self._on_pulse, self._tell = on_pulse, tell
         self._next_pulse = 0.0
 
     def items(self, items: Iterator[Item]) -> Iterator[Item]:
-        """The same items."""
+        """The same items.
+
+        Raises:
+            SourceError: a track that was there is gone, and may be found again by opening the source anew.
+        """
         for item in items:
             if type(item) in self._reached:
                 self._pulse()
@@ -74,8 +79,10 @@ class Vigil:
         behind_seconds = max(self._reached.values()) - self._reached[last]
         if self._silent is None and behind_seconds >= self._stall_seconds:
             self._silent = last
-            missing = f"no {_NAMES[last]} for {self._stall_seconds:g} s while the rest goes on"
-            self._tell(f"source: {self._name}: {missing}; look at the camera")
+            missing = f"source: {self._name}: no {_NAMES[last]} for {self._stall_seconds:g} s while the rest goes on"
+            if self._may_renumber and self._reached[last]:
+                raise SourceError(missing)
+            self._tell(f"{missing}; look at the camera")
         elif self._silent is not None and behind_seconds < self._stall_seconds / 2:
             self._tell(f"source: {self._name}: its {_NAMES[self._silent]} is back")
             self._silent = None

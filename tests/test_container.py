@@ -1,23 +1,35 @@
 """What cannot be opened, and the one line that says so."""
 
+from __future__ import annotations  # av.Packet takes a parameter in its stub only
+
 import socket
+import socketserver
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import av
 import pytest
+from av.packet import Packet
 from media_files import write_media
 from rtsp_server import RtspServer
 
 from models.spec import Spec
 from pipeline.config import LiveConfig
 from pipeline.errors import (
+    SourceAddressError,
+    SourceCodecError,
     SourceError,
     SourceFormatError,
     SourceNotFoundError,
     SourceRefusedError,
     SourceTimeoutError,
+    SourceTlsError,
+    SourceTrackError,
     SourceUnauthorisedError,
 )
 from pipeline.media import open_media
@@ -76,7 +88,7 @@ def without_words(path: Path) -> Path:
             SourceFormatError,
             "not a media file or stream, or cut off before its index; check it in a player",
         ),
-        (of_unknown_codec, "a.mp4", SourceFormatError, "no decoder for its video; convert it to H.264 and AAC"),
+        (of_unknown_codec, "a.mp4", SourceCodecError, "no decoder for its video; convert it to H.264 and AAC"),
         (without_words, "a.srt", SourceFormatError, "no subtitle in it; name another file"),
     ],
 )
@@ -140,11 +152,46 @@ def test_a_wrong_password_is_told_apart(guarded: RtspServer) -> None:
         assert media.has_video
 
 
-def test_an_unknown_kind_of_address_is_told() -> None:
-    with pytest.raises(
-        SourceFormatError, match=r"^source: nonsense://\*\*\*@cam/1: unknown kind of address; use a file"
-    ):
-        open_media(f"nonsense://user:{PASSWORD}@cam/1", Spec(), HASTY)
+@pytest.mark.parametrize("url", ["nonsense://user:{}@cam/1", "ftp://user:{}@cam/1", "data://user:{}@text/plain,1"])
+def test_an_unknown_kind_of_address_is_told(url: str) -> None:
+    with pytest.raises(SourceAddressError, match=r"\*\*\*@.*: unknown kind of address; use a file, http://") as raised:
+        open_media(url.format(PASSWORD), Spec(), HASTY)
+    assert PASSWORD not in repr(raised.value)
+
+
+def test_a_file_without_picture_sound_and_words_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.ts"
+    with av.open(str(path), "w") as container:
+        stream = container.add_data_stream("bin_data")
+        for number in range(100):
+            packet: Packet[Any] = Packet(b"nothing to see")
+            packet.pts = packet.dts = number
+            packet.time_base, packet.stream = Fraction(1, 25), stream
+            container.mux(packet)
+    with pytest.raises(SourceTrackError, match="neither picture, sound nor subtitles in words in it; name another"):
+        open_media(str(path), Spec())
+
+
+@pytest.fixture
+def plain_server() -> Iterator[str]:
+    """Where somebody answers without encryption."""
+
+    class Plain(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(4096)
+            self.request.sendall(b"HTTP/1.0 400 Bad Request\r\n\r\n")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Plain) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield f"127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("scheme", ["https", "rtsps", "rtmps"])
+def test_a_port_that_speaks_no_tls_is_told_apart(plain_server: str, scheme: str) -> None:
+    with pytest.raises(SourceTlsError, match="no encrypted connection; check that the port speaks TLS") as raised:
+        open_media(f"{scheme}://user:{PASSWORD}@{plain_server}/a", Spec(), HASTY)
+    assert PASSWORD not in repr(raised.value)
 
 
 def test_ffmpeg_itself_writes_nothing_to_the_terminal(clip: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from media_files import write_media
 
 from models.spec import Spec
-from pipeline.errors import SourceNotFoundError
+from pipeline.errors import SourceError, SourceNotFoundError
 from pipeline.media import Frame, Samples, open_media
 
 END_OF_PLAYLIST = "#EXT-X-ENDLIST\n"
@@ -25,9 +25,14 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the web server serves."""
+    return tmp_path_factory.mktemp("site")
+
+
+@pytest.fixture(scope="module")
+def site(folder: Path) -> Iterator[str]:
     """A web server with a file, a playlist of it, and one that goes on."""
-    folder = tmp_path_factory.mktemp("site")
     write_playlist(write_media(folder / "clip.mp4", 6.0), folder / "whole.m3u8")
     playlist = (folder / "whole.m3u8").read_text()
     assert playlist.endswith(END_OF_PLAYLIST)
@@ -70,3 +75,12 @@ def test_a_page_that_is_not_there_is_told(site: str) -> None:
     address = site.removeprefix("http://")
     with pytest.raises(SourceNotFoundError, match=r"^source: http://\*\*\*@127.*: no such stream on the server; check"):
         open_media(f"http://user:secret@{address}/none.m3u8", Spec())
+
+
+@pytest.mark.parametrize("address", ["file://{}", "{}", "concat:{}", "subfile:,,start,0,end,0,,:{}"])
+def test_a_playlist_from_outside_opens_no_file_of_this_machine(site: str, folder: Path, address: str) -> None:
+    segment = address.format(write_media(folder / "private.ts", 2.0))
+    playlist = f"#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{segment}\n{END_OF_PLAYLIST}"
+    (folder / "evil.m3u8").write_text(playlist)
+    with pytest.raises(SourceError):
+        open_media(f"{site}/evil.m3u8", Spec())

@@ -56,6 +56,13 @@ def test_a_file_that_is_not_there_has_failed_for_good(tmp_path: Path) -> None:
     assert watch.states[-1].reason == f"source: {tmp_path}/none.mp4: no such file; check the path"
 
 
+def test_an_address_that_nobody_can_open_has_failed_for_good() -> None:
+    watch = Watch("gopher://user:secret@camera/1")
+    assert list(watch.sessions) == []
+    assert watch.statuses == ["starting", "failed"]
+    assert watch.states[-1].reason.startswith("source: gopher://***@camera/1: unknown kind of address; use a file,")
+
+
 def test_a_live_source_is_seen_and_heard_on_one_clock_round_after_round(clip: Path) -> None:
     with RtspServer(clip) as server:
         watch = Watch(server.url)
