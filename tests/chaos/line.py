@@ -46,8 +46,9 @@ def wait_for(condition: Callable[[], object], seconds: float, what: str) -> None
 
 
 def write_config(path: Path, sources: Mapping[str, str], **sections: Mapping[str, object]) -> Path:
-    """Writes a `heed.toml`: URLs by their sources' names, and other tables by theirs."""
+    """Writes a `heed.toml`: URLs by their sources' names, and other tables by theirs. Every change of state is told."""
     lines: list[str] = []
+    sections = {"log": {"repeat_seconds": 0}} | sections
     for name, url in sources.items():
         lines += ["[[source]]", f"name = {json.dumps(name)}", f"url = {json.dumps(url)}"]
     for section, values in sections.items():
