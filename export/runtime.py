@@ -29,6 +29,7 @@ NVIDIA: Final = Path("/dev/nvidiactl")
 _FATAL_ONLY = 4
 _ORT_ERRORS: Final = (
     RuntimeError,
+    ValueError,  # a name within that is not UTF-8
     *(
         getattr(state, name)
         for name in ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented")

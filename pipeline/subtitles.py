@@ -21,7 +21,7 @@ _OVERRIDE = re.compile(r"\{[^{}]*\}")
 _TAG = re.compile(r"</?[a-zA-Z0-9][^<>]*>")
 _LINE_BREAK = re.compile(r"\\[Nn]")
 _TIMES = re.compile(r"\s*(?P<start>\S*)\s*-->\s*(?P<end>\S*)")
-_TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,3}):)?(\d{1,3}(?:[.,]\d+)?)")
+_TIME = re.compile(r"(?:(?:(\d{1,4}):)?(\d{1,3}):)?(\d{1,3}(?:[.,]\d+)?)")
 
 
 def plain_text(text: str) -> str:
@@ -41,10 +41,10 @@ def sidecar(path: Path) -> Path | None:
     """The subtitle file beside a video: `movie.srt`, `movie.vtt`, or with a language, `movie.en.srt`."""
     folder = path.parent
     names = [folder / f"{path.stem}{suffix}" for suffix in SUFFIXES]
-    names += sorted(name for name in folder.glob("*.*") if _is_in_language(name, path.stem))
     try:
+        names += sorted(name for name in folder.glob("*.*") if _is_in_language(name, path.stem))
         return next((name for name in names if name.is_file()), None)
-    except OSError:  # a name that is too long with another suffix
+    except OSError:  # a name too long with another suffix, a folder that is none
         return None
 
 

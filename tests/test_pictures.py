@@ -78,5 +78,7 @@ def test_a_file_with_a_pattern_for_a_name_is_a_file(tmp_path: Path) -> None:
 def test_a_name_that_no_file_can_have_is_told() -> None:
     with pytest.raises(SourceNotFoundError, match=r"File name too long; check the path$"):
         open_media("a" * 300 + ".mp4", Spec())
+    with pytest.raises(SourceNotFoundError, match=r"File name too long; check the path$"):
+        open_media("a" * 300 + "/b.mp4", Spec())
     with pytest.raises(SourceNotFoundError, match=r"no such file; check the path$"):
         open_media("a\0b.mp4", Spec())

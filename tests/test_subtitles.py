@@ -137,3 +137,9 @@ def test_the_subtitles_beside_a_video_are_found_by_its_name(
     for name in beside:
         (tmp_path / name).touch()
     assert sidecar(tmp_path / "movie.mp4") == (found and tmp_path / found)
+
+
+def test_an_endless_time_is_no_time(tmp_path: Path) -> None:
+    path = tmp_path / "a.srt"
+    path.write_text(f"{'9' * 400}:00:01,000 --> 00:00:02,000\nnever\n\n00:00:01,000 --> {'9' * 5000}:00:02\nnever\n")
+    assert read_cues(path) == []
