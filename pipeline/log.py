@@ -91,7 +91,7 @@ class StderrLog(logging.Handler):
             yield
         finally:
             os.dup2(self._fd, 2)
-            os.write(writing, _END.encode())  # a process that lives on would keep the pipe from ending by itself
+            os.write(writing, f"\n{_END}".encode())  # a process that lives on would keep the pipe from ending by itself
             reader.join()
             os.close(writing)
             with self._held():

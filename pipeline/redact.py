@@ -12,8 +12,10 @@ _SECRET_PARAMETER = re.compile(
     re.IGNORECASE,
 )
 """In the query; or in the path, where some recorders have them: `/user=admin_password=1234_channel=1.sdp`."""
-_SHORTEST_VALUE = 4
-"""Of a parameter to be masked outside its URL: `auth=1` does not make every 1 a secret."""
+_SHORTEST = 4
+"""Characters of what is masked outside its URL: `auth=1` does not make every 1 a secret."""
+_WORD = re.compile(r"[A-Za-z]{1,7}")
+"""A user of such a name, `user` or `admin`, is masked in URLs alone: a mask amid prose would tell the word."""
 
 
 def redact_url(url: str) -> str:
@@ -32,10 +34,14 @@ def redact_url(url: str) -> str:
 def url_secrets(url: str) -> tuple[str, ...]:
     """The user, password and secret parameters of a URL, to be handed to `redact`."""
     _, mark, rest = url.partition("://")
-    user, at, place = rest.rpartition("@")
-    login = (user, *user.split(":", 1)) if at else ()
-    values = (value for _, value in _SECRET_PARAMETER.findall(place) if len(value) >= _SHORTEST_VALUE)
-    return tuple(part for part in (*login, *values) if part) if mark else ()
+    login, at, place = rest.rpartition("@")
+    if not mark:
+        return ()
+    user, _, password = login.partition(":") if at else ("", "", "")
+    values = [password, *(value for _, value in _SECRET_PARAMETER.findall(place))]
+    whole = (login,) if ":" in login else ()
+    named = (user,) if user and not _WORD.fullmatch(user) else ()
+    return (*whole, *named, *(value for value in values if len(value) >= _SHORTEST))
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:

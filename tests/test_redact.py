@@ -66,3 +66,11 @@ def test_urls_within_a_text_are_redacted() -> None:
 def test_the_secrets_of_a_url_without_any_are_none() -> None:
     assert url_secrets("rtsp://cam/1") == ()
     assert url_secrets("clips/mail@home.mp4") == ()
+
+
+def test_a_mask_does_not_tell_a_word_by_its_place() -> None:
+    text = "source: gate: user or password refused; admin:abc"
+    assert redact(text, url_secrets("rtsp://user:abc@cam/1")) == text
+    assert redact(text, url_secrets("rtsp://admin:abc@cam/1")) == "source: gate: user or password refused; ***"
+    assert redact(text, url_secrets("rtsp://user@cam/1")) == text
+    assert redact("hello guard-7", url_secrets("rtsp://guard-7:abc@cam/1")) == "hello ***"
