@@ -15,7 +15,9 @@ import argparse
 import importlib
 import json
 import logging
+import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,8 +26,9 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
+import psutil
 from rich.console import Console
 from rich.table import Table
 
@@ -43,6 +46,7 @@ Figures = dict[str, float]
 def main() -> int:
     """Returns 0 if nothing was lost, duplicated or failed."""
     arguments = _arguments()
+    signal.signal(signal.SIGINT, _end)
     console = Console()
     console.print(f"chaos: seed {arguments.seed}, scale {arguments.scale:g}")
     results: dict[str, Figures] = {}
@@ -81,6 +85,13 @@ def _results(names: list[str], seed: int, scale: float) -> Iterator[tuple[str, F
                 yield name, run_test(name, seed, scale)
         if beside is not None:
             yield BESIDE, beside.result()
+
+
+def _end(*_: object) -> NoReturn:
+    """Ctrl-C: at once, and nothing is left running."""
+    for process in psutil.Process().children(recursive=True):
+        process.kill()
+    os._exit(130)
 
 
 def _arguments() -> argparse.Namespace:

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -20,12 +21,16 @@ COUNTS: Final = ("tried", "lost", "duplicated", "failed")
 def run(rng: random.Random, folder: Path, scale: float) -> dict[str, float]:
     """Ends commands `ENDINGS * scale` times, sets the clock `JUMPS * scale` times, and each of the others once."""
     material = Material.write(folder, SCRIPT, SCRIPT_SECONDS)
-    parts = [
-        fill_disk(folder / "full", material),
-        forbid_writing(folder / "forbidden", material),
-        set_clock(rng, folder / "clock", material, max(1, round(JUMPS * scale))),
-        end_commands(rng, folder / "endings", material, max(2, round(ENDINGS * scale))),
-    ]
+    num_jumps, num_endings = max(1, round(JUMPS * scale)), max(2, round(ENDINGS * scale))
+    clock_rng, endings_rng = (random.Random(rng.randrange(2**32)) for _ in range(2))  # noqa: S311
+    with ThreadPoolExecutor() as pool:  # all together: they mostly wait
+        running = [
+            pool.submit(fill_disk, folder / "full", material),
+            pool.submit(forbid_writing, folder / "forbidden", material),
+            pool.submit(set_clock, clock_rng, folder / "clock", material, num_jumps),
+            pool.submit(end_commands, endings_rng, folder / "endings", material, num_endings),
+        ]
+        parts = [future.result() for future in running]
     counts: Counter[str] = Counter()
     for part in parts:
         counts.update({name: part[name] for name in COUNTS})

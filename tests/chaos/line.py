@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -11,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import IO, Any, Final, Self
 
@@ -22,10 +20,6 @@ from alerts.errors import BrokerError
 from alerts.subscribe import subscribe
 
 HEED: Final = str(Path(sys.executable).with_name("heed"))
-_STATE = re.compile(
-    r"^(?P<source>[\w.-]+): (?P<status>starting|running|stalled|reconnecting|unauthorised|failed|ended)"
-    r"(?:: (?P<reason>.*))?$"
-)
 
 
 class ChaosError(RuntimeError):
@@ -93,7 +87,6 @@ class Watch:
         *,
         options: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
-        prefix: Sequence[str] = (),
     ) -> None:
         """Starts it.
 
@@ -104,29 +97,15 @@ class Watch:
             redis: URL; none means the embedded one.
             options: more words of the command line.
             env: more of the environment.
-            prefix: a command that runs this one, such as `prlimit …`.
         """
-        command = [
-            *prefix,
-            HEED,
-            "watch",
-            "--config",
-            config,
-            "--bundle",
-            bundle,
-            "--state",
-            state,
-            "--provider",
-            "cpu",
-        ]
-        command += ["--redis", redis] if redis else []
-        command += ["--log-format", "json"] if _has_json_log() else []
+        command = [HEED, "watch", "--config", config, "--bundle", bundle, "--state", state, "--provider", "cpu"]
+        command += ["--log-format", "json", *(["--redis", redis] if redis else []), *options]
         self.shown: list[Said] = []
         """Standard output: alerts for people."""
         self.log: list[Said] = []
         """Standard error: JSON lines."""
         self.process = subprocess.Popen(
-            [str(word) for word in [*command, *options]],
+            [str(word) for word in command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -259,14 +238,6 @@ def slowdown(seconds: float = 0.1) -> float:
     return max(1.0, (time.monotonic() - began) / seconds)
 
 
-@cache
-def _has_json_log() -> bool:
-    shown = subprocess.run(
-        [HEED, "watch", "--help"], capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "200"}
-    )
-    return "--log-format" in shown.stdout
-
-
 def _read(pipe: IO[str], into: list[Said]) -> None:
     with contextlib.suppress(ValueError), pipe:  # closed while it was read
         into.extend(Said(time.monotonic(), line.rstrip("\n")) for line in pipe)  # each as it comes
@@ -274,13 +245,10 @@ def _read(pipe: IO[str], into: list[Said]) -> None:
 
 def _status(said: Said) -> Status | None:
     """The change of state that a line of the log tells of, if it does."""
-    if not said.text.startswith("{"):
-        found = _STATE.match(said.text)
-        return Status(said.at, found["source"], found["status"], found["reason"] or "") if found else None
     try:
         fields = json.loads(said.text)
     except json.JSONDecodeError:
-        return None  # the last line of one that was killed
+        return None  # said before it was known that it should be JSON
     if fields.get("event") != "source_state":
         return None
     return Status(said.at, fields["source"], fields["status"], fields.get("reason") or "")
