@@ -6,9 +6,10 @@ from urllib.parse import quote, unquote
 
 MASK = "***"
 
-_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s'\"<>]*")
+# Every repetition before the mark that it looks for is bounded: text of any length is read in linear time.
+_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,30}://[^\s'\"<>]*")
 _SECRET_PARAMETER = re.compile(
-    r"([/?&;#][^/?=&;#]*(?:pass|pwd|token|secret|key|auth|sig|user|login|cred|session)[^/?=&;#]*=)([^&;#]*)",
+    r"([/?&;#][^/?=&;#]{0,80}(?:pass|pwd|token|secret|key|auth|sig|user|login|cred|session)[^/?=&;#]{0,80}=)([^&;#]*)",
     re.IGNORECASE,
 )
 """In the query; or in the path, where some recorders have them: `/user=admin_password=1234_channel=1.sdp`."""
