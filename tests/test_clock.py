@@ -43,6 +43,35 @@ def test_a_source_that_sets_its_clock_goes_on_without_a_leap() -> None:
         assert times(Clock(Timeline(None)), stamps) == [0.0, 0.04, None, 0.08, 0.12]
 
 
+@pytest.mark.parametrize("num_bits", [32, 33])
+def test_stamps_that_wrap_go_on_without_a_leap_in_both_tracks(num_bits: int) -> None:
+    timeline, wrap = Timeline(None), 2**num_bits
+    video, audio = Clock(timeline), Clock(timeline)
+    for number in range(100):
+        expected = number / 25
+        stamp = (wrap - 90_000 + 3_600 * number) % wrap  # 25 a second, from a second before
+        for clock in (video, audio):
+            seconds = clock.seconds(stamp, Fraction(1, 90_000))
+            assert seconds == (None if stamp == 0 else pytest.approx(expected, abs=0.05))
+
+
+def test_stamps_that_are_missing_now_and_then_are_a_step_after_the_last() -> None:
+    clock = Clock(Timeline(None))
+    assert times(clock, [5.0, 5.04]) == [0.0, 0.04]
+    assert [round(clock.after(0.04), 6) for _ in range(2)] == [0.08, 0.12]
+    assert times(clock, [5.16, 5.2]) == [0.16, 0.2]
+
+
+def test_a_source_that_sets_its_clock_again_and_again_keeps_its_time() -> None:
+    clock, told = Clock(Timeline(None)), []
+    for leap in (0.0, -3600.0, 86_400.0, -1.5, 7.25e8):
+        told += times(clock, [5000.0 + leap + number / 25 for number in range(250)])
+    kept = [seconds for seconds in told if seconds is not None]
+    assert len(kept) >= 5 * 250 - 4
+    assert kept == sorted(kept)
+    assert kept[-1] == pytest.approx(5 * 10, abs=0.5)
+
+
 def test_a_short_recording_that_begins_again_goes_on() -> None:
     stamps = [0.0, 1.0, 2.0, 3.0, 0.0, 1.0, 2.0, 3.0, 0.0, 1.0]
     assert times(Clock(Timeline(None)), stamps) == [0.0, 1.0, 2.0, 3.0, None, 4.0, 5.0, 6.0, None, 7.0]
