@@ -19,6 +19,7 @@ import redis
 
 from alerts import keeper, keys
 from alerts.errors import BrokerError
+from alerts.private import make_private, open_private
 
 
 class _Connection(redis.UnixDomainSocketConnection):
@@ -65,8 +66,8 @@ def open_embedded(folder: Path, options: Mapping[str, Any]) -> Embedded:
         most = keys.SOCKET_PATH_BYTES - len(path.name) - 1
         raise BrokerError(f"redis: {folder}: path longer than {most} bytes; choose a shorter state folder")
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        users = (folder / keeper.USERS_LOCK).open("ab")
+        make_private(folder)
+        users = open_private(folder / keeper.USERS_LOCK)
     except OSError as error:
         raise BrokerError(f"redis: {folder}: {error.strerror}; choose a state folder you may write to") from None
     try:

@@ -108,6 +108,7 @@ def keep(executable: str, connection: socket.socket, users: IO[bytes]) -> None:
 def main(folder: str, executable: str) -> int:
     """Returns 0 once a server is ready, leaving a process behind if no other keeper did; 1 if it does not start."""
     os.chdir(folder)
+    os.umask(0o077)  # the server writes what was heard and read
     # Leaving, the keeper's own lock is dropped first: who was waiting for `users` must find no keeper and start one.
     with open(USERS_LOCK, "ab") as users, open(KEEPER_LOCK, "ab") as keeper:  # noqa: PTH123 - pathlib costs 10 ms
         while not take(keeper):

@@ -15,6 +15,7 @@ from typing import Final
 from alerts import keys
 from alerts.alert import Alert, rfc3339
 from alerts.errors import OutboxError
+from alerts.private import make_private, open_private
 
 _OUTBOX: Final = """
 CREATE TABLE IF NOT EXISTS outbox (
@@ -68,7 +69,8 @@ class Outbox:
         """Alerts that were thrown away because too many waited, or for too long."""
         self._lock = RLock()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private(path.parent)
+            open_private(path).close()  # its journal gets the same mode
             self._connection = sqlite3.connect(
                 path, timeout=keys.OUTBOX_SECONDS, isolation_level=None, check_same_thread=False
             )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import IO
 
 from alerts.errors import OutboxError
+from alerts.private import make_private, open_private
 
 
 class RunLock:
@@ -21,7 +22,7 @@ class RunLock:
             OutboxError: it cannot be written.
         """
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private(folder)
         except OSError as error:
             raise OutboxError(f"outbox: {folder}: {_said(error)}; choose a state folder you may write to") from None
         self._folder = folder
@@ -48,7 +49,7 @@ class RunLock:
         """The locked file of this number, none if a living run has it. It is never deleted: its lock is what counts."""
         path = self._folder / f"run-{number}.lock"
         try:
-            lock = path.open("ab")
+            lock = open_private(path)
         except OSError as error:
             raise OutboxError(f"outbox: {path}: {_said(error)}; choose a state folder you may write to") from None
         try:
