@@ -9,8 +9,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final, Self
 
-import redis
-
+from alerts.connect import from_url
 from alerts.errors import BrokerError
 from alerts.subscribe import states
 
@@ -33,7 +32,7 @@ class Announcements:
     """Follows `heed:state:*` from a thread. A context manager."""
 
     def __init__(self, url: str) -> None:
-        self._client = redis.Redis.from_url(url)
+        self._client = from_url(url)
         self._windows: defaultdict[str, list[Announced]] = defaultdict(list)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)

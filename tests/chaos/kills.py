@@ -3,7 +3,7 @@
 Four installations run side by side, each with a camera that shows a script of bursts, a state folder and a Redis.
 They are killed, and started again on the same state folder, until all kills are done; then each is started once more,
 on a quiet file, and ends by itself. A kill comes while the command is still starting, or up to a whole script after
-its camera runs.
+its camera runs; Redis hangs now and then, until the kill, so that alerts wait in the outbox.
 
 Alerts that must reach the subscriber, or are lost:
 
@@ -41,6 +41,8 @@ TREES: Final = 4
 _STARTING_SHARE = 0.2
 """Of kills that come before the camera runs."""
 _STARTING_SECONDS = 3.0
+_FROZEN_SHARE = 0.3
+"""Of the others, that come while Redis hangs: alerts then wait in the outbox."""
 _CAMERA_KILLS = 3
 """Of one engine's camera: one that crashes five times in a minute is given up, as it should be."""
 _ORPHAN_SECONDS = 20.0
@@ -56,7 +58,7 @@ def run(rng: random.Random, folder: Path, scale: float) -> dict[str, float]:
     shares = [num_kills // num_trees + (number < num_kills % num_trees) for number in range(num_trees)]
     with ThreadPoolExecutor(num_trees) as pool:
         list(pool.map(Tree.run, trees, shares))  # raises what any of them raised
-    names = ("lost", "duplicated", "failed", "due", "events", "alerts", "redelivered")
+    names = ("lost", "duplicated", "failed", "due", "events", "alerts", "held", "redelivered")
     return {
         "tried": num_kills,
         **{name: sum(tree.figures[name] for tree in trees) for name in names},
@@ -100,6 +102,7 @@ class Tree:
             "due": len(due),
             "events": len(events),
             "alerts": len(steps.alerts),
+            "held": len(self._held),
             "redelivered": steps.num_redelivered,
         }
 
@@ -131,11 +134,12 @@ class Tree:
             else:
                 watch.kill_tree()
             self.kills[kind] += 1
+            self._held |= self._place.outbox()
+            self._place.server.thaw()
             if kind != "camera":
                 break
         else:
             watch.kill()
-        self._held |= self._place.outbox()
 
     def _wait_for_moment(self, watch: Watch) -> None:
         pause = threading.Event()
@@ -143,6 +147,8 @@ class Tree:
             pause.wait(self._rng.uniform(0, _STARTING_SECONDS))
         else:
             watch.wait_up([self._source])
+            if self._rng.random() < _FROZEN_SHARE:
+                self._place.server.freeze()
             pause.wait(self._rng.uniform(0, SCRIPT_SECONDS))
 
 
