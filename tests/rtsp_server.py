@@ -1,4 +1,6 @@
-"""A small RTSP server on loopback: one file, H.264 and AAC, as RTP within the TCP connection, at its own pace.
+"""A small RTSP server on loopback: one file as RTP within the TCP connection, at its own pace.
+
+Pictures are H.264 or MPEG-4, sound is AAC or G.711.
 
 Packets are made by FFmpeg's own RTP muxer; the server only speaks RTSP and waits for each packet's time.
 """
@@ -227,18 +229,28 @@ def sdp(path: Path) -> str:
     lines = ["v=0", "o=- 0 0 IN IP4 127.0.0.1", "s=test", "c=IN IP4 127.0.0.1", "t=0 0"]
     with av.open(str(path)) as source:
         for picture in source.streams.video:
-            sets = ",".join(
-                base64.b64encode(nal).decode() for nal in parameter_sets(picture.codec_context.extradata or b"")
-            )
-            lines += ["m=video 0 RTP/AVP 96", "a=rtpmap:96 H264/90000"]
-            lines += [f"a=fmtp:96 packetization-mode=1;sprop-parameter-sets={sets}", f"a=control:track={picture.index}"]
+            lines += ["m=video 0 RTP/AVP 96", *_picture(picture.codec_context), f"a=control:track={picture.index}"]
         for sound in source.streams.audio:
-            codec = sound.codec_context
-            lines += ["m=audio 0 RTP/AVP 97", f"a=rtpmap:97 MPEG4-GENERIC/{codec.sample_rate}/{codec.channels}"]
-            mode = "mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3"
-            lines += [f"a=fmtp:97 streamtype=5;profile-level-id=1;{mode};config={(codec.extradata or b'').hex()}"]
-            lines += [f"a=control:track={sound.index}"]
+            lines += ["m=audio 0 RTP/AVP 97", *_sound(sound.codec_context), f"a=control:track={sound.index}"]
     return "\r\n".join([*lines, ""])
+
+
+def _picture(codec: av.VideoCodecContext) -> list[str]:
+    extra = codec.extradata or b""
+    if codec.name == "mpeg4":
+        return ["a=rtpmap:96 MP4V-ES/90000", f"a=fmtp:96 profile-level-id=1;config={extra.hex()}"]
+    sets = ",".join(base64.b64encode(nal).decode() for nal in parameter_sets(extra))
+    return ["a=rtpmap:96 H264/90000", f"a=fmtp:96 packetization-mode=1;sprop-parameter-sets={sets}"]
+
+
+def _sound(codec: av.AudioCodecContext) -> list[str]:
+    if codec.name == "pcm_mulaw":
+        return [f"a=rtpmap:97 PCMU/{codec.sample_rate}/{codec.channels}"]
+    mode = "mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3"
+    return [
+        f"a=rtpmap:97 MPEG4-GENERIC/{codec.sample_rate}/{codec.channels}",
+        f"a=fmtp:97 streamtype=5;profile-level-id=1;{mode};config={(codec.extradata or b'').hex()}",
+    ]
 
 
 def parameter_sets(avcc: bytes) -> Iterator[bytes]:

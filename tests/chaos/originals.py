@@ -108,7 +108,7 @@ def write_originals(folder: Path) -> Path:
     small(folder / "texts.mp4", cues=_CUES, text_codec="mov_text", has_audio=False)
     write_media(folder / "pcm.wav", SECONDS, has_video=False, audio_codec="pcm_s16le")
     for codec in ("mjpeg", "mpeg4"):
-        _write_avi(folder / f"{codec}.avi", codec)
+        write_other(folder / f"{codec}.avi", codec)
     for name, text in _TEXTS.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,22 +124,23 @@ def write_originals(folder: Path) -> Path:
     return folder
 
 
-def _write_avi(path: Path, codec: str) -> None:
-    """Pictures of one codec, and sound as PCM."""
+def write_other(path: Path, codec: str, sound_codec: str = "pcm_s16le", seconds: float = SECONDS) -> Path:
+    """Writes pictures of a codec other than H.264, and sound at 8 kHz."""
     with av.open(str(path), "w") as container:
-        pictures, sound = container.add_stream(codec, 10), container.add_stream("pcm_s16le", 8000, layout="mono")
+        pictures, sound = container.add_stream(codec, 10), container.add_stream(sound_codec, 8000, layout="mono")
         assert isinstance(pictures, av.VideoStream)
         assert isinstance(sound, av.AudioStream)
         pictures.width, pictures.height = 48, 32
         pictures.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
-        for number in range(round(10 * SECONDS)):
-            picture = av.VideoFrame.from_ndarray(np.full((32, 48, 3), 8 * number, np.uint8), "rgb24")
+        for number in range(round(10 * seconds)):
+            picture = av.VideoFrame.from_ndarray(np.full((32, 48, 3), 8 * number % 120, np.uint8), "rgb24")
             picture.pts, picture.time_base = number, Fraction(1, 10)
             container.mux(pictures.encode(picture))
             noise = av.AudioFrame.from_ndarray(np.full((1, 800), 100 * number, np.int16), "s16", "mono")
             noise.sample_rate, noise.pts, noise.time_base = 8000, 800 * number, Fraction(1, 8000)
             container.mux(sound.encode(noise))
         container.mux([*pictures.encode(None), *sound.encode(None)])
+    return path
 
 
 def _conversation(path: Path) -> bytes:
