@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 
 import redis
 from redis.typing import EncodableT, FieldT
@@ -16,11 +15,11 @@ from alerts.link import BLOCK_MS, Entry, Link, T, entries, read_alert
 _log = logging.getLogger(__name__)
 
 
-def create_group(client: redis.Redis, group: str, start: str) -> None:
+def create_group(server: redis.Redis, group: str, start: str) -> None:
     """Makes the group, unless it exists.
 
     Args:
-        client: Where.
+        server: Where.
         group: Its name.
         start: Id of the last entry it shall not get; `$` for the newest.
 
@@ -28,7 +27,7 @@ def create_group(client: redis.Redis, group: str, start: str) -> None:
         redis.RedisError: Redis is away or refuses.
     """
     try:
-        client.xgroup_create(keys.STREAM, group, start, mkstream=True)
+        server.xgroup_create(keys.STREAM, group, start, mkstream=True)
     except redis.ResponseError as error:
         if not str(error).startswith("BUSYGROUP"):
             raise
@@ -57,7 +56,6 @@ class _Member:
 
     def __init__(self, link: Link, group: str, consumer: str) -> None:
         self._link = link
-        self._client = link.client
         self._group = group
         self._consumer = consumer
 
@@ -72,7 +70,7 @@ class _Member:
 
     def acknowledge(self, entry_id: bytes) -> None:
         """Says that the entry is dealt with."""
-        self._link.ask(partial(self._client.xack, keys.STREAM, self._group, entry_id))
+        self._link.ask(lambda server: server.xack(keys.STREAM, self._group, entry_id))
 
     def bury(self, entry_id: bytes, fields: dict[bytes, bytes], reason: str) -> None:
         """Moves the entry to the dead letters."""
@@ -80,13 +78,10 @@ class _Member:
         letter: dict[FieldT, EncodableT] = {"entry": entry_id, "group": self._group, "reason": reason}
         letter.update(fields.items())
 
-        def move() -> None:  # builds the pipeline anew every time: one that failed is empty
-            pipeline = self._client.pipeline(transaction=True)
-            pipeline.xadd(keys.DEAD, letter, maxlen=keys.STREAM_LENGTH, approximate=True)
-            pipeline.xack(keys.STREAM, self._group, entry_id)
-            pipeline.execute()
-
-        self._link.ask(move)
+        self._link.ask(
+            lambda server: server.xadd(keys.DEAD, letter, maxlen=keys.STREAM_LENGTH, approximate=True), keys.DEAD
+        )
+        self.acknowledge(entry_id)  # not in one transaction: in a cluster they may be on different nodes
 
     def _own(self) -> Iterator[Entry]:
         """What is delivered to this consumer and not acknowledged; each time counts as another delivery."""
@@ -103,34 +98,33 @@ class _Member:
 
     def _read(self, after: str, block_ms: int | None) -> list[Entry]:
         """The next entry after this id, if any: of this consumer's own ones, or for `>` of the new ones."""
-        read = partial(
-            self._client.xreadgroup, self._group, self._consumer, {keys.STREAM: after}, count=1, block=block_ms
+        group, consumer = self._group, self._consumer
+        return entries(
+            self._ask(lambda server: server.xreadgroup(group, consumer, {keys.STREAM: after}, count=1, block=block_ms))
         )
-        return entries(self._ask(read))
 
     def _claim(self) -> bool:
         """Makes one entry that someone left unacknowledged this consumer's own; false if there is none."""
         idle_ms = keys.CLAIM_IDLE_SECONDS * 1000
-        claim = partial(
-            self._client.xautoclaim, keys.STREAM, self._group, self._consumer, idle_ms, count=1, justid=True
+        group, consumer = self._group, self._consumer
+        return bool(
+            self._ask(lambda server: server.xautoclaim(keys.STREAM, group, consumer, idle_ms, count=1, justid=True))
         )
-        return bool(self._ask(claim))
 
     def _num_deliveries(self, entry_id: bytes) -> int:
-        ask = partial(self._client.xpending_range, keys.STREAM, self._group, entry_id, entry_id, 1)
-        found = self._ask(ask)
+        found = self._ask(lambda server: server.xpending_range(keys.STREAM, self._group, entry_id, entry_id, 1))
         return int(found[0]["times_delivered"]) if found else 0
 
-    def _ask(self, call: Callable[[], T]) -> T | None:
+    def _ask(self, call: Callable[[redis.Redis], T]) -> T | None:
         """The answer. A group that is gone, with the stream or with all of a Redis that keeps nothing, is made anew."""
 
-        def asked() -> T:
+        def asked(server: redis.Redis) -> T:
             try:
-                return call()
+                return call(server)
             except redis.ResponseError as error:
                 if not str(error).startswith(("NOGROUP", "UNBLOCKED")):
                     raise
-                create_group(self._client, self._group, "0")
-                return call()
+                create_group(server, self._group, "0")
+                return call(server)
 
         return self._link.ask(asked)

@@ -21,6 +21,9 @@ STATE_SECONDS: Final = 60
 SOCKET_SECONDS: Final = 5.0
 """For connecting, and for every answer. redis-py's own retries are off: they multiply with each other, and both
 publisher and subscriber try again for ever anyway. So one publish ends within 15 s (connect, handshake, command)."""
+REPLICA_SECONDS: Final = 1.0
+"""For one replica to have an alert too, where one may take over: a failover loses what no replica has. A master that is
+being replaced waits in vain, and is told so within this."""
 FIRST_PAUSE_SECONDS: Final = 0.1
 """Pause after the first failure; doubles every time."""
 LONGEST_PAUSE_SECONDS: Final = 10.0

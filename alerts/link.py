@@ -9,7 +9,8 @@ import redis
 
 from alerts import keys
 from alerts.alert import Alert
-from alerts.connect import complaint
+from alerts.complaint import Client, complaint, is_passing
+from alerts.connect import node, refresh
 from alerts.errors import AlertFormatError, BrokerError
 
 _log = logging.getLogger(__name__)
@@ -24,12 +25,16 @@ BLOCK_MS: Final = round(keys.BLOCK_SECONDS * 1000)
 class Link:
     """A client that waits for Redis to come back."""
 
-    def __init__(self, client: redis.Redis, stopped: Callable[[], bool]) -> None:
+    def __init__(self, client: Client, stopped: Callable[[], bool]) -> None:
         self.client = client
         self.stopped = stopped
 
-    def ask(self, call: Callable[[], T]) -> T | None:
+    def ask(self, call: Callable[[redis.Redis], T], key: str = keys.STREAM) -> T | None:
         """What Redis answers, tried until it does; none if stopped before.
+
+        Args:
+            call: Asks the server it is given.
+            key: What it is about.
 
         Raises:
             BrokerError: Redis refuses: it would again.
@@ -38,13 +43,14 @@ class Link:
         failures = 0
         while True:
             try:
-                answer = call()
-            except (redis.ConnectionError, redis.TimeoutError, redis.ReadOnlyError) as error:
+                answer = call(node(self.client, key))
+            except redis.RedisError as error:
+                if not is_passing(error):
+                    raise BrokerError(complaint(self.client, error)) from None
                 failures += 1
                 if failures == keys.QUIET_FAILURES + 1:
                     _log.warning("%s; trying again", complaint(self.client, error))
-            except redis.RedisError as error:
-                raise BrokerError(complaint(self.client, error)) from None
+                refresh(self.client)
             else:
                 if failures > keys.QUIET_FAILURES:
                     _log.warning("redis: back after %d failed attempts", failures)

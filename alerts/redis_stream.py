@@ -8,11 +8,13 @@ from threading import Event, Lock, Thread
 from typing import Self
 
 import redis
+from redis.exceptions import NoPermissionError
 from redis.typing import EncodableT, FieldT
 
 from alerts import keys
 from alerts.alert import Alert
-from alerts.connect import complaint
+from alerts.complaint import Client, complaint
+from alerts.connect import has_moved, may_fail_over, node, refresh
 from alerts.errors import OutboxError
 from alerts.outbox import Outbox
 from alerts.run_lock import RunLock
@@ -28,7 +30,7 @@ class Publisher:
     an alert again, with the same id and sequence.
     """
 
-    def __init__(self, client: redis.Redis, state: Path) -> None:
+    def __init__(self, client: Client, state: Path) -> None:
         """Starts to send what waits in `state`.
 
         Args:
@@ -43,6 +45,7 @@ class Publisher:
         self._outbox = self._opened(state / "outbox.sqlite")
         self._states: dict[str, dict[FieldT, EncodableT]] = {}
         self._states_lock = Lock()
+        self._has_replica = True
         self._failures = 0
         self._num_told = 0
         self._awake = Event()
@@ -108,7 +111,7 @@ class Publisher:
             try:
                 self._send_alerts()
                 self._send_states()
-            except (redis.RedisError, OSError) as error:
+            except (redis.RedisError, OSError, ValueError) as error:  # ValueError: the client was closed meanwhile
                 self._failed(error)
                 self._closing.wait(pause)
                 pause = min(2 * pause, keys.LONGEST_PAUSE_SECONDS)
@@ -126,19 +129,34 @@ class Publisher:
         with suppress(OutboxError):  # told when they were put
             self._outbox.write()
         while waiting := self._outbox.pending():
-            pipeline = self._client.pipeline(transaction=True)
+            server = node(self._client, keys.STREAM)
+            pipeline = server.pipeline(transaction=True)  # a channel is no key: it is on every node
             for _, alert in waiting:
                 pipeline.xadd(keys.STREAM, {keys.FIELD: alert}, maxlen=keys.STREAM_LENGTH, approximate=True)
                 pipeline.publish(keys.CHANNEL, alert)
             pipeline.execute()
+            if may_fail_over(self._client):
+                self._await_replica(server)
             self._outbox.remove(waiting)
+
+    def _await_replica(self, server: redis.Redis) -> None:
+        """Fails if another server has taken over: it may not have what this one said yes to.
+
+        If no replica comes, that is not waited for again until there is one.
+        """
+        seconds = min(keys.REPLICA_SECONDS, self._client.get_connection_kwargs()["socket_timeout"] / 2)
+        milliseconds = round(seconds * 1000) if self._has_replica and not self._closing.is_set() else 1
+        with suppress(NoPermissionError):
+            self._has_replica = server.wait(1, milliseconds) > 0
+            if not self._has_replica and has_moved(self._client, server, keys.STREAM):
+                raise redis.ConnectionError("another server has taken over")
 
     def _send_states(self) -> None:
         with self._states_lock:
             states, self._states = self._states, {}
         if not states:
             return
-        pipeline = self._client.pipeline(transaction=True)
+        pipeline = self._client.pipeline(transaction=isinstance(self._client, redis.Redis))
         for source, state in states.items():
             key = keys.STATE + source
             pipeline.delete(key)
@@ -146,13 +164,14 @@ class Publisher:
             pipeline.expire(key, keys.STATE_SECONDS)
         pipeline.execute()
 
-    def _failed(self, error: redis.RedisError | OSError) -> None:
+    def _failed(self, error: redis.RedisError | OSError | ValueError) -> None:
         self._failures += 1
         with self._states_lock:
             self._states.clear()
         if self._failures == keys.QUIET_FAILURES + 1:
             said = complaint(self._client, error) if isinstance(error, redis.RedisError) else str(error)
             _log.warning("%s; alerts wait on the disk, trying again", said)
+        refresh(self._client)
         with suppress(OutboxError):  # a broken disk is told when an alert is put
             had_discarded = self.num_discarded > self._num_told
             if self._outbox.trim() and not had_discarded:

@@ -7,12 +7,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import redis
 
 from alerts import keys
 from alerts.alert import Alert
-from alerts.connect import complaint, connect, default_state
+from alerts.complaint import Client, complaint
+from alerts.connect import connect, default_state, node
 from alerts.errors import AlertFormatError, BrokerError
 from alerts.group import create_group, shared
 from alerts.link import BLOCK_MS, Link, entries, read_alert
@@ -52,9 +54,10 @@ def subscribe(
     client = connect(url, state or default_state())
     link = Link(client, stopped)
     try:
+        server = node(client, keys.STREAM)
         if group is None:
-            return _followed(link, "0-0" if from_start else _newest(client))
-        create_group(client, group, "0" if from_start else "$")
+            return _followed(link, "0-0" if from_start else _newest(server))
+        create_group(server, group, "0" if from_start else "$")
     except redis.RedisError as error:
         client.close()
         raise BrokerError(complaint(client, error)) from None
@@ -74,7 +77,7 @@ def distinct(alerts: Iterable[Alert]) -> Iterator[Alert]:
         yield alert
 
 
-def states(client: redis.Redis) -> dict[str, dict[str, str]]:
+def states(client: Client) -> dict[str, dict[str, str]]:
     """The present state of every source that is being watched, by its name.
 
     Raises:
@@ -95,18 +98,17 @@ def states(client: redis.Redis) -> dict[str, dict[str, str]]:
     }
 
 
-def _newest(client: redis.Redis) -> str:
-    newest = client.xrevrange(keys.STREAM, count=1)
+def _newest(server: redis.Redis) -> str:
+    newest = server.xrevrange(keys.STREAM, count=1)
     return _text(newest[0][0] or b"0-0") if newest else "0-0"
 
 
 def _followed(link: Link, last: str) -> Iterator[Alert]:
     """Everything after the entry `last`."""
     num_skipped = 0
-    with link.client as client:
+    with link.client:
         while not link.stopped():
-            read = partial(client.xread, {keys.STREAM: last}, count=keys.BATCH, block=BLOCK_MS)
-            for entry_id, fields in entries(link.ask(read)):
+            for entry_id, fields in entries(link.ask(partial(_after, last))):
                 last = _text(entry_id)
                 try:
                     alert = read_alert(fields)
@@ -115,6 +117,10 @@ def _followed(link: Link, last: str) -> Iterator[Alert]:
                     _log.warning("%s; entry %s skipped, %d so far", error, last, num_skipped)
                     continue
                 yield alert
+
+
+def _after(last: str, server: redis.Redis) -> Any:
+    return server.xread({keys.STREAM: last}, count=keys.BATCH, block=BLOCK_MS)
 
 
 def _text(data: bytes | str) -> str:

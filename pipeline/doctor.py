@@ -14,8 +14,10 @@ import onnxruntime
 import redis
 from av.codec.codec import UnknownCodecError
 
-from alerts.connect import complaint, connect, from_url, place
+from alerts.complaint import Client, complaint, place
+from alerts.connect import connect, from_url
 from alerts.errors import BrokerError
+from alerts.private import make_private
 from export.bundle import DEFAULT, Bundle, open_bundle
 from export.errors import BundleError
 from export.runtime import NVIDIA, PROVIDERS, Runtime, available
@@ -174,7 +176,7 @@ def _providers(bundle: Bundle | None) -> dict[str, Any]:
 def _state(folder: Path) -> dict[str, Any]:
     error = None
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(folder)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as failure:
@@ -193,7 +195,7 @@ def _redis(url: str | None, state: Path) -> dict[str, Any]:
     return {**section, "error": _too_old(section["place"], section["version"])}
 
 
-def _redis_version(client: redis.Redis) -> str | None:
+def _redis_version(client: Client) -> str | None:
     """None when the user may not ask: alerts do not need it."""
     try:
         return str(client.info("server")["redis_version"])

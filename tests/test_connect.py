@@ -13,7 +13,8 @@ import pytest
 import redis
 from conftest import BUNDLED, RedisServer
 
-from alerts.connect import complaint, connect, from_url
+from alerts.complaint import complaint
+from alerts.connect import connect, from_url
 from alerts.errors import AlertsError, BrokerError
 
 PASSWORD = "hunter2"  # noqa: S105 - there is nothing behind it

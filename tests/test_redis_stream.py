@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -11,8 +12,9 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import RedisServer, make_alert, wait_until
+from conftest import BUNDLED, RedisServer, make_alert, wait_until
 from full_disk import full_disk
+from reading import Reader
 
 from alerts import keys
 from alerts.alert import Alert
@@ -255,6 +257,39 @@ def test_a_refusing_redis_is_tried_again_for_ever(
         redis_server.client.delete(keys.STREAM)
         wait_until(lambda: stored(redis_server) == [0])
     assert "weapon" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "told"),
+    [
+        (["CONFIG", "SET", "maxmemory", "1"], ["CONFIG", "SET", "maxmemory", "0"], "out of memory"),
+        (["REPLICAOF", "127.0.0.1", "1"], ["REPLICAOF", "NO", "ONE"], "a replica, which takes no alerts"),
+        (["CONFIG", "SET", "requirepass", "x"], ["CONFIG", "SET", "requirepass", ""], "user or password refused"),
+        (
+            ["CONFIG", "SET", "min-replicas-to-write", "1"],
+            ["CONFIG", "SET", "min-replicas-to-write", "0"],
+            "NOREPLICAS",
+        ),
+    ],
+)
+def test_a_redis_that_refuses_for_a_while_is_told_rightly_and_gets_everything(
+    begin: list[str], end: list[str], told: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        RedisServer(BUNDLED, tmp_path) as server,
+        Reader(server.url, group="desk") as reader,
+        from_url(server.url) as client,
+        Publisher(client, tmp_path) as publish,
+    ):
+        publish(make_alert(0))
+        wait_until(lambda: reader.numbers == [0])
+        server.client.execute_command(*begin)
+        server.client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        for number in range(1, 4):
+            publish(make_alert(number))
+        wait_until(lambda: re.search(f"private.sock: {told}.*; alerts wait on the disk", caplog.text))
+        server.client.execute_command(*end)
+        wait_until(lambda: set(reader.numbers) == {0, 1, 2, 3})
 
 
 def test_a_closed_publisher_refuses(redis_server: RedisServer, tmp_path: Path) -> None:
