@@ -79,8 +79,14 @@ def small_disk(folder: Path) -> Iterator[Disk]:
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def fill_disk(folder: Path, material: Material) -> dict[str, float]:
-    """The disk is full for a while: that is said, and not an alert is lost, for Redis is there to take them."""
+def fill_disk(folder: Path, material: Material, *, has_redis: bool) -> dict[str, float]:
+    """The disk is full for a while: that is said, and not an alert is lost.
+
+    Args:
+        folder: is made.
+        material: model and files.
+        has_redis: whether Redis is there to take the alerts; else they wait in memory.
+    """
     folder.mkdir()
     with (
         small_disk(folder / "disk") as disk,
@@ -90,10 +96,14 @@ def fill_disk(folder: Path, material: Material) -> dict[str, float]:
             watch.wait_up(place.sources)
             place.wait_for_flow()
             disk.fill(watch)
+            if not has_redis:
+                place.server.stop()
             num_shown_before = len(watch.shown)
             wait_for(lambda: _complaints(watch, "make room"), _SECONDS, "words on the full disk")
             wait_for(lambda: len(watch.shown) > num_shown_before + 2, _SECONDS, "alerts shown in spite of it")
             disk.free(watch)
+            if not has_redis:
+                place.server.start()
             place.wait_for_flow()
             is_running = watch.is_running
             watch.stop()

@@ -107,7 +107,7 @@ def _end_watch(rng: random.Random, place: Installation) -> Ending:
         finally:
             place.server.thaw()
         slowed = max(before, slowdown())
-        is_clean = watch.process.returncode in _EXIT_CODES and _is_clean_log(watch) and place.is_whole()
+        is_clean = _is_good(watch.process.returncode, watch.last_words()) and _is_clean_log(watch) and place.is_whole()
         return Ending(
             seconds, slowed, is_clean, f"watch, {number.name}, {watch.process.returncode}, {watch.last_words()}"
         )
@@ -152,24 +152,36 @@ def _end(rng: random.Random, command: Sequence[str], name: str) -> tuple[Ending,
         began = time.monotonic()
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number)
-        out, err = process.communicate(timeout=60)
+        try:
+            out, err = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
         seconds = time.monotonic() - began
     slowed = max(before, slowdown())
-    is_clean = process.returncode in _EXIT_CODES and "Traceback" not in out + err
+    is_clean = _is_good(process.returncode, err) and not _has_traceback(out + err)
     return Ending(seconds, slowed, is_clean, f"{name}, {number.name}, {process.returncode}, {err[-200:]}"), out
+
+
+def _is_good(exit_code: int, said: str) -> bool:
+    """Whether the exit code is one of a command that was ended; or of a Python that was, before it was ready."""
+    return exit_code in _EXIT_CODES or "init_import_site" in said
 
 
 def _is_clean_log(watch: Watch) -> bool:
     """Whether all it said are lines of JSON, or of ours before it knew that it should be JSON."""
     for said in watch.log:
-        if "Traceback" in said.text:
-            return False
         if said.text.startswith("{"):
             try:
                 json.loads(said.text)
             except ValueError:
                 return False
-    return True
+    return not _has_traceback("\n".join(said.text for said in watch.log))
+
+
+def _has_traceback(text: str) -> bool:
+    """Whether there is one that goes through our code: Python's own start has no other words for a Ctrl-C."""
+    return "Traceback" in text and "/pipeline/" in text
 
 
 def _wait_for_moment(rng: random.Random) -> None:

@@ -17,9 +17,19 @@ import psutil
 
 from alerts.alert import Alert
 from alerts.errors import BrokerError
-from alerts.subscribe import subscribe
+from alerts.subscriber import subscribe
 
 HEED: Final = str(Path(sys.executable).with_name("heed"))
+_PATIENCE_SECONDS: Final = 60.0
+
+_WORK: Final = """
+import time
+began = time.monotonic()
+while time.process_time() < 0.1:
+    pass
+print((time.monotonic() - began) / 0.1)
+"""
+"""A tenth of a second of a core, in a process of its own: threads of ours would wait for each other."""
 
 
 class ChaosError(RuntimeError):
@@ -178,14 +188,18 @@ class Watch:
             os.killpg(self.pid, signal.SIGKILL)
         self._join()
 
-    def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 60) -> float:
-        """Asks the engine to end, and returns how many seconds it took. Ctrl-C goes to the whole group."""
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> float:
+        """Asks the engine to end, and returns how many seconds it took. Ctrl-C goes to the whole group.
+
+        One that does not end for a minute is killed.
+        """
         began = time.monotonic()
         with contextlib.suppress(ProcessLookupError):
             (os.killpg if number == signal.SIGINT else os.kill)(self.pid, number)
-        self.process.wait(seconds)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(_PATIENCE_SECONDS)
         took = time.monotonic() - began
-        self._join()
+        self.kill_tree()
         return took
 
     def _join(self) -> None:
@@ -196,7 +210,7 @@ class Watch:
 
 
 class Subscriber:
-    """All alerts of a Redis, from its oldest, read by `alerts.subscribe` in a thread. A context manager."""
+    """All alerts of a Redis, from its oldest, read by `alerts.subscriber` in a thread. A context manager."""
 
     def __init__(self, url: str | None, state: Path | None = None, group: str | None = None) -> None:
         self.alerts: list[Alert] = []
@@ -226,16 +240,10 @@ class Subscriber:
         yield from subscribe(self._url, from_start=True, stopped=self._stop.is_set, **self._arguments)
 
 
-def slowdown(seconds: float = 0.1) -> float:
-    """How many times longer work takes here than on a machine that has nothing else to do; at least 1.
-
-    Args:
-        seconds: of processor time that are spent to find out.
-    """
-    began, used = time.monotonic(), time.thread_time()
-    while time.thread_time() - used < seconds:
-        pass
-    return max(1.0, (time.monotonic() - began) / seconds)
+def slowdown() -> float:
+    """How many times longer work takes here, now, than on a machine that has nothing else to do; at least 1."""
+    measured = subprocess.run([sys.executable, "-I", "-S", "-c", _WORK], check=True, capture_output=True, text=True)
+    return max(1.0, float(measured.stdout))
 
 
 def _read(pipe: IO[str], into: list[Said]) -> None:
