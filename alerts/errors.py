@@ -17,3 +17,9 @@ class BrokerError(AlertsError, ConnectionError):
 
 class OutboxError(AlertsError, OSError):
     """The outbox on the disk cannot be opened, read or written."""
+
+
+class SubscriberError(AlertsError, ValueError):
+    """A subscriber is asked for what it cannot be."""
+
+    exit_code = 2

@@ -33,6 +33,22 @@ def create_group(server: redis.Redis, group: str, start: str) -> None:
             raise
 
 
+def dismiss_gone(server: redis.Redis, group: str, seconds: float = keys.GONE_SECONDS) -> None:
+    """Removes consumers that have long been away and owe nothing: most never come back under the same name.
+
+    Args:
+        server: Where.
+        group: Its name.
+        seconds: So long ago they asked for the last time; one that lives asks twice a second.
+
+    Raises:
+        redis.RedisError: Redis is away or refuses.
+    """
+    for consumer in server.xinfo_consumers(keys.STREAM, group):
+        if consumer["pending"] == 0 and consumer["idle"] > seconds * 1000:
+            server.xgroup_delconsumer(keys.STREAM, group, consumer["name"])
+
+
 def shared(link: Link, group: str, consumer: str) -> Iterator[Alert]:
     """This consumer's alerts; each is acknowledged when the next one is asked for."""
     member = _Member(link, group, consumer)

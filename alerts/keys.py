@@ -12,6 +12,8 @@ DEAD: Final = "heed:alerts:dead"
 """Stream of entries that no consumer could handle, with the reason: nothing is thrown away unseen."""
 STATE: Final = "heed:state:"
 """Followed by the source's name: hash of its present state."""
+READERS: Final = "heed:readers"
+"""Hash: of every reader with a name, the entry it was done with last."""
 
 STREAM_LENGTH: Final = 10_000
 """About how many entries either stream keeps (`MAXLEN ~`): some 10 MB, weeks of alerts."""
@@ -54,6 +56,10 @@ CLAIM_EVERY_SECONDS: Final = 5
 """How often a consumer looks for such alerts."""
 MOST_DELIVERIES: Final = 5
 """An alert delivered this often and never acknowledged goes to `DEAD`: it brings its consumers down."""
+GONE_SECONDS: Final = 24 * 3600
+"""A consumer that has asked for nothing this long, and owes nothing, is removed from its group."""
+REWIND_SECONDS: Final = 60
+"""How far a follower goes back when the stream is behind it: clocks of servers differ by less."""
 REMEMBERED: Final = 10_000
 """Alerts that `distinct` remembers: as many as the stream keeps."""
 

@@ -15,7 +15,7 @@ from alerts.connect import connect, default_state
 from alerts.errors import OutboxError
 from alerts.redis_stream import Publisher
 from alerts.show import describe
-from alerts.subscribe import subscribe as alerts_of
+from alerts.subscriber import subscribe as alerts_of
 from export.bundle import open_bundle
 from export.runtime import Runtime
 from pipeline.config import Config, read_config
@@ -95,6 +95,9 @@ def subscribe(
         str | None, typer.Option(help="Consumer group: each alert to one of its members, until read.")
     ] = None,
     consumer: Annotated[str | None, typer.Option(help="Name in the group; this host and process if left out.")] = None,
+    resume: Annotated[
+        str | None, typer.Option(help="Name of this reader: it goes on after the last alert that it read.")
+    ] = None,
     from_start: Annotated[bool, typer.Option("--from-start", help="Begin with the oldest alert that is kept.")] = False,
     as_json: JsonOption = False,
     log_format: LogFormatOption = None,
@@ -104,7 +107,13 @@ def subscribe(
     log.use(log_format or LogFormat.TEXT, _secrets([redis]))
     with Stop(tell_stop) as stop:
         stream = alerts_of(
-            redis, group=group, consumer=consumer, state=state, from_start=from_start, stopped=stop.asked.is_set
+            redis,
+            group=group,
+            consumer=consumer,
+            resume=resume,
+            state=state,
+            from_start=from_start,
+            stopped=stop.asked.is_set,
         )
         stop.begin()
         for alert in stream:

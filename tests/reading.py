@@ -9,7 +9,7 @@ from conftest import RedisServer, make_alert
 
 from alerts import keys
 from alerts.alert import Alert
-from alerts.subscribe import subscribe
+from alerts.subscriber import subscribe
 
 
 def send(server: RedisServer, *numbers: int) -> list[bytes]:

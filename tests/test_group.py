@@ -10,7 +10,8 @@ from reading import Reader, first, send
 
 from alerts import keys
 from alerts.alert import Alert
-from alerts.subscribe import subscribe
+from alerts.group import dismiss_gone
+from alerts.subscriber import subscribe
 
 
 def num_pending(server: RedisServer) -> int:
@@ -51,7 +52,7 @@ def test_a_group_that_exists_goes_on_where_it_was(redis_server: RedisServer) -> 
 
 CRASHING = """
 import sys
-from alerts.subscribe import subscribe
+from alerts.subscriber import subscribe
 for alert in subscribe(sys.argv[1], group="desk", consumer=sys.argv[2], from_start=True):
     print(alert.sequence, flush=True)
     if alert.sequence == 2:
@@ -147,3 +148,20 @@ def test_a_group_lost_with_the_stream_is_made_anew(redis_server: RedisServer) ->
         redis_server.client.delete(keys.STREAM)
         send(redis_server, 1, 2)
         wait_until(lambda: reader.numbers == [0, 1, 2])
+
+
+def test_consumers_that_are_gone_and_owe_nothing_are_removed(redis_server: RedisServer) -> None:
+    send(redis_server, 0, 1)
+    done, owing = (subscribe(redis_server.url, group="desk", consumer=name, from_start=True) for name in "ab")
+    assert first(1, owing) == [0]
+    redis_server.client.xgroup_createconsumer(keys.STREAM, "desk", "c")
+    del done
+
+    def names() -> list[bytes]:
+        return [consumer["name"] for consumer in redis_server.client.xinfo_consumers(keys.STREAM, "desk")]
+
+    dismiss_gone(redis_server.client, "desk")
+    assert names() == [b"b", b"c"]
+    wait_until(lambda: min(each["idle"] for each in redis_server.client.xinfo_consumers(keys.STREAM, "desk")) > 20)
+    dismiss_gone(redis_server.client, "desk", 0.01)
+    assert names() == [b"b"]

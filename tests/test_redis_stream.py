@@ -22,7 +22,7 @@ from alerts.connect import from_url
 from alerts.errors import OutboxError
 from alerts.outbox import Outbox
 from alerts.redis_stream import Publisher
-from alerts.subscribe import states
+from alerts.subscriber import states
 
 
 def stored(server: RedisServer) -> list[int]:

@@ -15,7 +15,7 @@ from alerts.complaint import place
 from alerts.connect import connect, from_url
 from alerts.errors import BrokerError
 from alerts.redis_stream import Publisher
-from alerts.subscribe import states, subscribe
+from alerts.subscriber import states, subscribe
 
 PASSWORD = "hunter2"  # noqa: S105 - there is nothing behind it
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from alerts.alert import Alert
 from alerts.connect import connect
 from alerts.redis_stream import Publisher
-from alerts.subscribe import subscribe
+from alerts.subscriber import subscribe
 from export.runtime import Runtime
 from pipeline.config import Config, SourceConfig
 from pipeline.demo.view import DemoView

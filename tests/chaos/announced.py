@@ -11,7 +11,7 @@ from typing import Final, Self
 
 from alerts.connect import from_url
 from alerts.errors import BrokerError
-from alerts.subscribe import states
+from alerts.subscriber import states
 
 _POLL_SECONDS: Final = 0.05
 Stretch = list["Announced"]

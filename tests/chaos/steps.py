@@ -8,7 +8,7 @@ from typing import Self
 
 from alerts.alert import Alert
 from alerts.show import describe
-from alerts.subscribe import distinct
+from alerts.subscriber import distinct
 
 
 @dataclass(frozen=True, slots=True)
