@@ -18,6 +18,8 @@ PATIENCE_SECONDS = 1.0
 """How far one track may run ahead of another before a window closes without the late one."""
 LONGEST_CUE_SECONDS = 60.0
 """A cue is read for so long: what stands on the screen for longer is no news, and may have no end at all."""
+LONGEST_TEXT = 2000
+"""Characters of a window's words: more than anybody reads in 2 s, and an alert stays small whatever a stream holds."""
 _EDGE_SECONDS = 1e-6
 """A frame this little before a window's start counts as on it: timestamps are rounded by containers."""
 
@@ -194,7 +196,7 @@ class _Cutter:
 
     def _cut_text(self, start: float, end: float) -> str | None:
         spoken = [cue.text for cue in self._cues if cue.pts_seconds < end and cue.end_seconds > start]
-        return "\n".join(spoken) if self._has_text or spoken else None
+        return "\n".join(spoken)[:LONGEST_TEXT] if self._has_text or spoken else None
 
     def _let_go(self) -> None:
         start, first, rate = self._start(), self._first_cell(), self._spec.sample_rate

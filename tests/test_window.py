@@ -135,6 +135,11 @@ def test_words_of_cues_that_overlap_stand_together() -> None:
     assert [window.text for window in found] == ["stop\nor I shoot", "stop\nor I shoot", "stop", "well"]
 
 
+def test_words_without_end_are_cut() -> None:
+    found = cut(in_order(*pictures(20), Cue(0.5, 3, "stop " * 100_000)))
+    assert found[0].text == ("stop " * 400)
+
+
 def test_a_cue_that_touches_a_window_is_not_in_it() -> None:
     found = cut(in_order(*pictures(40), Cue(2, 3, "here")))
     assert [window.text for window in found] == ["", "here", "here", ""]
