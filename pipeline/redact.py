@@ -47,9 +47,8 @@ def url_secrets(url: str) -> tuple[str, ...]:
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """The text with its URLs redacted and the secrets masked, written plainly, percent-encoded or with backslashes."""
-    text = _URL.sub(lambda url: redact_url(url.group()), text)
     plain = {form for secret in secrets for form in (secret, unquote(secret))}
     forms = {form for secret in plain for form in (secret, quote(secret, safe=""), quote(secret), repr(secret)[1:-1])}
     for form in sorted(forms - {""}, key=len, reverse=True):
         text = text.replace(form, MASK)
-    return text
+    return _URL.sub(lambda url: redact_url(url.group()), text)  # last: an odd sign in a password cuts a URL off

@@ -50,7 +50,14 @@ def test_a_registered_secret_is_masked_plain_and_percent_encoded(password: str) 
 
 def test_a_secret_parameter_is_masked_in_a_url_that_odd_signs_cut_off() -> None:
     url = "http://us er:pass@cam/live?token=abcd-1234&auth=1"
-    assert redact(f"no {url} at 1 o'clock", url_secrets(url)) == "no http://***@cam/live?token=***&auth=1 at 1 o'clock"
+    assert (
+        redact(f"no {url} at 1 o'clock", url_secrets(url)) == "no http://***@cam/live?token=***&auth=*** at 1 o'clock"
+    )
+
+
+def test_a_password_that_cuts_its_url_off_is_masked_whole() -> None:
+    url = "tcp://guard:0@0M0bF8>@cam/1"
+    assert redact(f"no {url}", url_secrets(url)) == "no tcp://***@cam/1"
 
 
 def test_a_secret_is_masked_where_an_error_has_it_with_backslashes() -> None:
