@@ -11,13 +11,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final, Self
+from typing import IO, Final, Self
 
 import psutil
 
 from alerts.alert import Alert
 from alerts.errors import BrokerError
-from alerts.subscriber import subscribe
+from alerts.subscriber import Options, subscribe
 
 HEED: Final = str(Path(sys.executable).with_name("heed"))
 _PATIENCE_SECONDS: Final = 60.0
@@ -218,7 +218,7 @@ class Subscriber:
         self.error = ""
         """Why it gave up, if it did."""
         self._stop = threading.Event()
-        self._arguments: dict[str, Any] = {"state": state, "group": group}
+        self._options = Options(state=state, group=group, from_start=True, repeats=True)
         self._url = url
         self._thread = threading.Thread(target=self._follow, daemon=True)
 
@@ -237,7 +237,7 @@ class Subscriber:
             self.error = str(error)
 
     def _alerts(self) -> Iterator[Alert]:
-        yield from subscribe(self._url, from_start=True, stopped=self._stop.is_set, **self._arguments)
+        yield from subscribe(self._url, stopped=self._stop.is_set, **self._options)
 
 
 def slowdown() -> float:
