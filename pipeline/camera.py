@@ -1,11 +1,13 @@
 """One process for each source, kept going by the engine: a reader for each, and a watchdog beside the readers."""
 
 import multiprocessing
+import resource
 import signal
+import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from multiprocessing import resource_tracker
@@ -17,7 +19,7 @@ from models.spec import Spec
 from pipeline.config import Config, LiveConfig, SourceConfig
 from pipeline.container import file_path
 from pipeline.errors import SourceError
-from pipeline.intake import Ended, Intake
+from pipeline.intake import Broken, Ended, Entry, Intake
 from pipeline.live import Pauses, SourceState, Status, sessions
 from pipeline.pulse import Pulse
 from pipeline.window import Window, windows
@@ -29,6 +31,8 @@ _EXIT_SECONDS = 0.7
 """How long a process may take to end by itself when its source is over, and a reader when all is over."""
 _TERMINATE_SECONDS = 0.3
 """How long a process that was terminated may take before it is killed: it has nothing to put in order."""
+_OUT_OF_MEMORY = 3
+"""Exit code of a process that wanted more than it may have."""
 _POLL_SECONDS = 0.2
 
 OnState = Callable[[str, SourceState], None]
@@ -40,6 +44,7 @@ def run_camera(source: SourceConfig, spec: Spec, live: LiveConfig, first_session
 
     The engine says nothing on the pipe: there is something to read when it has closed it, or has died.
     """
+    _limit_memory(live.memory_mib)
     url = source.url.get_secret_value()
     with pipe, suppress(BrokenPipeError, ConnectionResetError):  # the engine is gone
         opened = sessions(url, spec, live, pipe.poll, pipe.send, pipe.send, pace=source.pace)
@@ -50,6 +55,15 @@ def run_camera(source: SourceConfig, spec: Spec, live: LiveConfig, first_session
                     pipe.send((window, is_live))
         except SourceError as error:  # a file that cannot be read on
             pipe.send(SourceState("failed", str(error), datetime.now(UTC)))
+        except MemoryError:
+            sys.exit(_OUT_OF_MEMORY)
+
+
+def _limit_memory(mebibytes: int) -> None:
+    """Of this process: what asks for more has an error, or crashes, alone."""
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    size = mebibytes * 2**20
+    resource.setrlimit(resource.RLIMIT_DATA, (size if most == resource.RLIM_INFINITY else min(size, most), most))
 
 
 class Cameras:
@@ -86,11 +100,11 @@ class Cameras:
             reader.join(_EXIT_SECONDS)
 
     @property
-    def num_dropped(self) -> dict[str, int]:
-        """Windows of each live source that the engine was too slow for."""
-        return dict(self._intake.num_dropped)
+    def num_dropped(self) -> Mapping[str, int]:
+        """Windows of each live source that the engine was too slow for; it goes on counting."""
+        return self._intake.num_dropped
 
-    def batches(self, stopped: threading.Event) -> Iterator[list[Window | Ended]]:
+    def batches(self, stopped: threading.Event) -> Iterator[list[Entry]]:
         """Windows of all sources, a fair share of each, until every source has ended or `stopped` is set."""
         while not stopped.is_set() and (batch := self._intake.take(stopped)):
             yield batch
@@ -121,6 +135,7 @@ class Cameras:
             if len(crashes) == CRASHES_A_MINUTE and crashes[-1] - crashes[0] < 60:
                 self._tell(source, "failed", f"its process crashed {CRASHES_A_MINUTE} times in a minute; given up")
                 break
+            self._intake.put(source.name, Broken(source.name), is_live=True)
             self._tell(source, status, f"{life.why()}; started again in {seconds:.2g} s")
             self._stop.wait(seconds)
         self._intake.put(source.name, Ended(source.name), is_live=False)
@@ -130,6 +145,8 @@ class Cameras:
         for message in life.messages(self._stop):
             if isinstance(message, SourceState):
                 life.is_over = message.status in {"failed", "ended"}
+                if message.status in {"reconnecting", "unauthorised"}:
+                    self._intake.put(source.name, Broken(source.name), is_live=True)
                 self._on_state(source.name, message)
             else:
                 window, is_live = message
@@ -187,6 +204,8 @@ class _Life:
         """Why it came to its end."""
         if self.hangs:
             return f"no picture or sound for {self._due_seconds:g} s"
+        if self.process.exitcode == _OUT_OF_MEMORY:
+            return "its process wanted more memory than live.memory_mib"
         return f"its process crashed ({self.process.exitcode})"
 
     def end(self, patience_seconds: float) -> None:

@@ -51,6 +51,8 @@ class LiveConfig(Section):
     """Share by which a pause is shortened or lengthened at random, so that cameras do not all knock at once."""
     healthy_seconds: Seconds = 300
     """A stream that ran this long starts again from the first pause."""
+    memory_mib: int = Field(default=2048, ge=256)
+    """Most memory of a source's process: what a hostile stream makes a decoder ask for ends there. Files too."""
 
 
 class EngineConfig(Section):

@@ -18,6 +18,7 @@ from pipeline.errors import (
     SourceCodecError,
     SourceError,
     SourceFormatError,
+    SourceLimitError,
     SourceNotFoundError,
     SourceRefusedError,
     SourceTimeoutError,
@@ -42,6 +43,11 @@ _PROTOCOLS: Final = {
 }
 """Kinds of address, and what FFmpeg may open for each: a playlist from outside names no file and no other service."""
 _TLS_SCHEMES: Final = frozenset({"https", "rtsps", "rtmps"})
+MOST_PIXELS: Final = 8192 * 8192
+"""Of a picture: a larger one is refused before it is decoded."""
+MOST_TRACKS: Final = 64
+"""Tracks of a source that are looked at; FFmpeg passes over further ones."""
+_LIMITS: Final = {"max_streams": str(MOST_TRACKS)}
 _RTSP_OPTIONS: Final = {"rtsp_transport": "tcp", "fflags": "genpts+discardcorrupt"}
 
 _ERRORS: Final[tuple[tuple[type[av.FFmpegError], type[SourceError], str], ...]] = (
@@ -54,6 +60,7 @@ _ERRORS: Final[tuple[tuple[type[av.FFmpegError], type[SourceError], str], ...]] 
     (av.ExitError, SourceTimeoutError, "nothing came in time; check the network and that the stream runs"),
     (av.TimeoutError, SourceTimeoutError, "nothing came in time; check the network and that the stream runs"),
     (av.ProtocolNotFoundError, SourceAddressError, "FFmpeg here does not speak it; use rtsp:// or http(s)://"),
+    (av.MemoryError, SourceLimitError, "wants more memory than a source may have; check it in a player"),
     (av.DecoderNotFoundError, SourceCodecError, "no decoder for it; convert it to H.264 and AAC"),
     (av.HTTPServerError, SourceError, "the server failed; look at its log"),
     (av.HTTPClientError, SourceError, "the server refused the request; check the address"),
@@ -98,8 +105,8 @@ def open_container(url: str, live: LiveConfig) -> InputContainer:
             _check_file(path)
         with translated(url):  # absolute, so that FFmpeg takes no part of the name for a protocol
             if series is not None:
-                return av.open(series.pattern, format="image2", options=series.options)
-            return av.open(str(path.absolute()), metadata_errors="replace")
+                return av.open(series.pattern, format="image2", options=series.options | _LIMITS)
+            return av.open(str(path.absolute()), options=dict(_LIMITS), metadata_errors="replace")
     timeout = (live.open_timeout_seconds, live.read_timeout_seconds)
     if is_device(url):
         with translated(url, live.open_timeout_seconds):
@@ -110,7 +117,9 @@ def open_container(url: str, live: LiveConfig) -> InputContainer:
         raise SourceAddressError(
             f"source: {redact_url(url)}: unknown kind of address; use a file, {kinds} or /dev/video0"
         )
-    options = {"protocol_whitelist": _PROTOCOLS[scheme]} | (_RTSP_OPTIONS if scheme.startswith("rtsp") else {})
+    options = (
+        {"protocol_whitelist": _PROTOCOLS[scheme]} | _LIMITS | (_RTSP_OPTIONS if scheme.startswith("rtsp") else {})
+    )
     with translated(url, live.open_timeout_seconds):
         return av.open(url, options=options, timeout=timeout, metadata_errors="replace")
 

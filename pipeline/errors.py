@@ -27,6 +27,10 @@ class SourceCodecError(SourceFormatError):
     """There is picture or sound, but of a codec for which there is no decoder."""
 
 
+class SourceLimitError(SourceFormatError):
+    """It wants more than one source may have: pixels, tracks or memory."""
+
+
 class SourceTrackError(SourceFormatError):
     """There is neither picture, sound nor subtitles in words."""
 

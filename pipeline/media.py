@@ -14,8 +14,8 @@ from av.packet import Packet
 from models.spec import Spec
 from pipeline.clock import Clock, Timeline
 from pipeline.config import LiveConfig
-from pipeline.container import file_path, is_always_live, open_container, translated
-from pipeline.errors import SourceCodecError, SourceError, SourceFormatError, SourceTrackError
+from pipeline.container import MOST_PIXELS, file_path, is_always_live, open_container, translated
+from pipeline.errors import SourceCodecError, SourceError, SourceFormatError, SourceLimitError, SourceTrackError
 from pipeline.item import Cue, Frame, Item, Samples
 from pipeline.redact import redact_url
 from pipeline.subtitles import SUFFIXES, read_cues, sidecar
@@ -169,10 +169,11 @@ def open_media(url: str, spec: Spec, live: LiveConfig = _DEFAULTS) -> Media:
     if container.start_time is not None:
         timeline.starts.append(container.start_time / av.time_base)
     tracks = _tracks(container, spec, timeline, reads_text=not cues)
-    if not tracks:
-        missing = _missing(url, container)
+    try:
+        _check(redact_url(url), container, tracks)
+    except SourceError:
         container.close()
-        raise missing
+        raise
     return Media(url, container, tracks, cues, is_live)
 
 
@@ -199,13 +200,22 @@ def _tracks(container: InputContainer, spec: Spec, timeline: Timeline, reads_tex
     return tracks
 
 
-def _missing(url: str, container: InputContainer) -> SourceFormatError:
+def _check(name: str, container: InputContainer, tracks: dict[int, Track]) -> None:
+    """What cannot be watched.
+
+    Raises:
+        SourceError: there is nothing to decode, or too much.
+    """
     kinds = {stream.type for stream in container.streams} & {"video", "audio"}
-    if not kinds:
-        problem = "neither picture, sound nor subtitles in words in it; name another"
-        return SourceTrackError(f"source: {redact_url(url)}: {problem}")
-    codecs = " and ".join(sorted(kinds, reverse=True))
-    return SourceCodecError(f"source: {redact_url(url)}: no decoder for its {codecs}; convert it to H.264 and AAC")
+    if not tracks and kinds:
+        codecs = " and ".join(sorted(kinds, reverse=True))
+        raise SourceCodecError(f"source: {name}: no decoder for its {codecs}; convert it to H.264 and AAC")
+    if not tracks:
+        raise SourceTrackError(f"source: {name}: neither picture, sound nor subtitles in words in it; name another")
+    for picture in container.streams.video:
+        if picture.index in tracks and picture.width * picture.height > MOST_PIXELS:
+            size = f"{picture.width}x{picture.height}"
+            raise SourceLimitError(f"source: {name}: pictures of {size}, over {MOST_PIXELS} pixels; make them smaller")
 
 
 def _duration_seconds(container: InputContainer) -> float | None:

@@ -3,24 +3,22 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from alerts.alert import Alert, Modalities, Modality, Model, alert_id, rfc3339
+from alerts.alert import Alert, Modalities, Modality, Model, alert_id
 from export.runtime import Runtime
 from pipeline.camera import Cameras, OnState
 from pipeline.config import Config
 from pipeline.event import Event, EventTracker
-from pipeline.intake import Ended
 from pipeline.live import SourceState
+from pipeline.present import Announce, Present
 from pipeline.score import Scorer, Scores
 from pipeline.window import Window
 
 Sink = Callable[[Alert], None]
 """Takes charge of an alert."""
-Announce = Callable[[str, Mapping[str, str | float]], None]
-"""Makes this the present state of a source."""
 Observe = Callable[[Window, Scores], None]
 """Sees every window with its scores."""
 
@@ -53,7 +51,7 @@ def watch(
         runtime: the model.
         sink: gets every alert, in order for each source.
         stopped: set it to end.
-        announce: gets every source's present state, window by window.
+        announce: gets every source's present state, window by window, with every change and every 20 s.
         observe: sees every window.
         on_state: told how sources are.
     """
@@ -62,27 +60,32 @@ def watch(
     def note_state(source: str, state: SourceState) -> None:
         if state.status == "failed":
             summary.failed[source] = state.reason
+        present.note_state(source, state)
         on_state(source, state)
 
     thresholds = {source.name: source.threshold for source in config.source if source.threshold is not None}
     scorer = Scorer(runtime, thresholds)
     trackers = {source.name: EventTracker(config.event) for source in config.source}
     teller = Teller(runtime)
-    with Cameras(config, runtime.spec, note_state) as cameras:
+    cameras = Cameras(config, runtime.spec, note_state)
+    present = Present([source.name for source in config.source], runtime.provider, cameras.num_dropped, announce)
+    with present, cameras:
         for batch in cameras.batches(stopped):
             windows = [entry for entry in batch if isinstance(entry, Window)]
-            for window, scores in zip(windows, scorer.score(windows) if windows else [], strict=True):
-                summary.num_windows[window.source] += 1
-                observe(window, scores)
-                for event in trackers[window.source].push(scores):
-                    _send(event, teller, sink, summary)
-                announce(window.source, present_state(scores, runtime))
+            judged = iter(scorer.score(windows) if windows else [])
             for entry in batch:
-                if isinstance(entry, Ended):
+                if not isinstance(entry, Window):
                     _finish(trackers[entry.source], teller, sink, summary)
+                    continue
+                scores = next(judged)
+                summary.num_windows[entry.source] += 1
+                observe(entry, scores)
+                for event in trackers[entry.source].push(scores):
+                    _send(event, teller, sink, summary)
+                present.note_scores(scores)
         for tracker in trackers.values():
             _finish(tracker, teller, sink, summary)
-        summary.num_dropped = cameras.num_dropped
+        summary.num_dropped = dict(cameras.num_dropped)
     return summary
 
 
@@ -123,20 +126,6 @@ class Teller:
             latency_seconds=max(0.0, time.monotonic() - event.closed_at),
             evidence=None,
         )
-
-
-def present_state(scores: Scores, runtime: Runtime) -> dict[str, str | float]:
-    """What a subscriber may ask of a source at any time: whether all is normal, by which score, and when."""
-    at = scores.origin + timedelta(seconds=scores.end_seconds)
-    return {
-        "state": "anomaly" if scores.is_anomaly else "normal",
-        "label": scores.label if scores.is_anomaly else "normal",
-        "score": round(scores.anomaly, 4),
-        "threshold": round(scores.threshold, 4),
-        "at": rfc3339(at),
-        "provider": runtime.provider,
-        "latency_seconds": round(time.monotonic() - scores.closed_at, 4),
-    }
 
 
 def _send(event: Event, teller: Teller, sink: Sink, summary: Summary) -> None:

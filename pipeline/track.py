@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from models.spec import Spec
 from pipeline.captions import Captions
 from pipeline.clock import Clock
+from pipeline.container import MOST_PIXELS
 from pipeline.item import Cue, Frame, Item, Samples
 from pipeline.subtitles import LONGEST_ENDLESS_SECONDS, ass_text, plain_text
 
@@ -42,6 +43,7 @@ class VideoTrack:
         self._reformatter = VideoReformatter()
         self._reads_captions = reads_captions
         self._captions: Captions | None = None
+        stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}  # also when it changes later
         stream.codec_context.thread_count = 2
         stream.codec_context.thread_type = "AUTO"
 

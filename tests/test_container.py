@@ -25,6 +25,7 @@ from pipeline.errors import (
     SourceCodecError,
     SourceError,
     SourceFormatError,
+    SourceLimitError,
     SourceNotFoundError,
     SourceRefusedError,
     SourceTimeoutError,
@@ -170,6 +171,43 @@ def test_a_file_without_picture_sound_and_words_is_refused(tmp_path: Path) -> No
             container.mux(packet)
     with pytest.raises(SourceTrackError, match="neither picture, sound nor subtitles in words in it; name another"):
         open_media(str(path), Spec())
+
+
+def of_size(path: Path, width: int, height: int, num_tracks: int = 1) -> Path:
+    """Grey pictures."""
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream("mjpeg", 1, width=width, height=height) for _ in range(num_tracks)]
+        for stream in streams:
+            stream.pix_fmt = "yuvj420p"
+        for stream in streams:
+            container.mux(stream.encode(av.VideoFrame(width, height, "yuvj420p")))
+            container.mux(stream.encode(None))
+    return path
+
+
+def test_pictures_that_are_too_large_are_refused_before_they_are_decoded(tmp_path: Path) -> None:
+    path = of_size(tmp_path / "a.mkv", 8200, 8200)
+    with pytest.raises(SourceLimitError) as raised:
+        open_media(str(path), Spec())
+    problem = "pictures of 8200x8200, over 67108864 pixels; make them smaller"
+    assert str(raised.value) == f"source: {path}: {problem}"
+
+
+def test_pictures_that_become_too_large_are_passed_over(tmp_path: Path) -> None:
+    small, large = (of_size(tmp_path / f"{size}.mjpeg", size, size) for size in (64, 8200))
+    path = tmp_path / "grown.mjpeg"
+    path.write_bytes(small.read_bytes() * 4 + large.read_bytes() + small.read_bytes() * 4)
+    with open_media(str(path), Spec()) as media:
+        times = [item.pts_seconds for item in media.items()]
+        assert media.num_bad_packets == 1
+    assert times[0] == 0.0
+    assert times[-1] >= 4 / 25  # behind the large one
+
+
+def test_most_of_a_hundred_tracks_are_passed_over(tmp_path: Path) -> None:
+    path = of_size(tmp_path / "a.mkv", 16, 16, num_tracks=100)
+    with open_media(str(path), Spec()) as media:
+        assert len(list(media.items())) == 1
 
 
 @pytest.fixture

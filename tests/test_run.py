@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import jsonschema
-import numpy as np
 import psutil
 import pytest
 from conftest import wait_until
@@ -25,7 +24,6 @@ from alerts.alert import SCHEMA_PATH, Alert
 from export.bundle import open_bundle
 from export.runtime import Runtime
 from pipeline.config import Config, EngineConfig, LiveConfig, SourceConfig
-from pipeline.intake import Ended, Intake
 from pipeline.live import SourceState
 from pipeline.run import Summary, watch
 from pipeline.score import Scores
@@ -154,7 +152,8 @@ def test_two_files_are_watched_though_a_third_is_missing(clip: Path, tmp_path: P
         assert (begin.model.name, begin.model.sha256) == (runtime.bundle.name, runtime.bundle.sha256)
         assert 0 <= begin.latency_seconds < 60
         assert {"state": "anomaly", "label": seen.present[source]["label"]}.items() <= seen.present[source].items()
-    assert "none" not in seen.present
+    assert {"state": "unknown", "status": "failed", "dropped": 0}.items() <= seen.present["none"].items()
+    assert seen.present["none"]["reason"] == seen.summary.failed["none"]
 
 
 def test_a_file_read_faster_than_scored_loses_nothing(long_clip: Path, runtime: Runtime) -> None:
@@ -207,6 +206,18 @@ def is_idle(process: psutil.Process) -> bool:
     before = process.cpu_times()
     time.sleep(0.3)
     return process.cpu_times() == before
+
+
+def test_an_event_ends_when_its_camera_goes_away(clip: Path, runtime: Runtime) -> None:
+    with RtspServer(clip) as server, Watching(config(("gate", server.url)), runtime) as seen:
+        seen.goes_on.set()
+        wait_until(lambda: seen.alerts, 60)
+        server.stop()
+        wait_until(lambda: seen.alerts[-1].kind == "end", 60)
+        assert seen.statuses("gate")[:3] == ["starting", "running", "reconnecting"]
+        wait_until(lambda: seen.present["gate"]["status"] == "reconnecting")
+        assert seen.present["gate"]["state"] == "unknown"
+    assert_valid(seen.alerts)
 
 
 def test_a_camera_process_killed_while_it_waits_does_not_hold_up_the_end(long_clip: Path, runtime: Runtime) -> None:
@@ -311,51 +322,3 @@ def test_a_process_that_hangs_does_not_hold_up_the_end(clip: Path, runtime: Runt
         began = time.monotonic()
         seen.join()
         assert time.monotonic() - began < 2
-
-
-def window(source: str, index: int) -> Window:
-    return Window(source, 0, index, index, index + 2, datetime.now(UTC), None, np.zeros(0, np.float32), None, 0.0)
-
-
-def indices(batch: Sequence[Window | Ended]) -> list[tuple[str, int | None]]:
-    return [(entry.source, entry.index if isinstance(entry, Window) else None) for entry in batch]
-
-
-def test_a_live_queue_keeps_the_newest() -> None:
-    intake = Intake(["gate"], EngineConfig(queue_windows=2))
-    for index in range(5):
-        intake.put("gate", window("gate", index), is_live=True)
-    assert indices(intake.take(threading.Event())) == [("gate", 3), ("gate", 4)]
-    assert intake.num_dropped == {"gate": 3}
-
-
-def test_a_batch_is_no_larger_than_configured_and_every_source_has_its_turn() -> None:
-    intake = Intake(["a", "b", "c"], EngineConfig(max_batch=2))
-    for source in "abc":
-        for index in range(2):
-            intake.put(source, window(source, index), is_live=True)
-    batches = [indices(intake.take(threading.Event())) for _ in range(3)]
-    assert batches == [[("a", 0), ("b", 0)], [("c", 0), ("a", 1)], [("b", 1), ("c", 1)]]
-
-
-def test_batches_end_with_the_last_source() -> None:
-    intake = Intake(["a", "b"], EngineConfig())
-    intake.put("a", window("a", 0), is_live=False)
-    intake.put("a", Ended("a"), is_live=False)
-    intake.put("b", Ended("b"), is_live=False)
-    assert indices(intake.take(threading.Event())) == [("a", 0), ("b", None), ("a", None)]
-    assert intake.take(threading.Event()) == []
-
-
-def test_a_file_waits_for_room_and_is_let_go_at_the_end() -> None:
-    intake = Intake(["gate"], EngineConfig(queue_windows=1))
-    intake.put("gate", window("gate", 0), is_live=False)
-    reader = threading.Thread(target=intake.put, args=("gate", window("gate", 1)), kwargs={"is_live": False})
-    reader.start()
-    reader.join(0.2)
-    assert reader.is_alive()
-    assert indices(intake.take(threading.Event())) == [("gate", 0)]
-    reader.join(5)
-    assert indices(intake.take(threading.Event())) == [("gate", 1)]
-    intake.close()
-    assert intake.take(threading.Event()) == []
