@@ -7,6 +7,7 @@ from typing import Final
 
 from models.spec import Spec
 from pipeline.config import LiveConfig
+from pipeline.drift import TOLD_SECONDS, Drift
 from pipeline.errors import SourceError
 from pipeline.item import Frame, Item, Samples
 from pipeline.media import Media
@@ -52,6 +53,8 @@ class Vigil:
         self._stall_seconds = config.stall_seconds
         self._on_pulse, self._tell = on_pulse, tell
         self._next_pulse = 0.0
+        self._drift = Drift()
+        self._has_drifted = False
 
     def items(self, items: Iterator[Item]) -> Iterator[Item]:
         """The same items.
@@ -63,6 +66,7 @@ class Vigil:
             if type(item) in self._reached:
                 self._pulse()
                 self._listen(item)
+                self._compare()
             yield item
 
     def _pulse(self) -> None:
@@ -86,3 +90,16 @@ class Vigil:
         elif self._silent is not None and behind_seconds < self._stall_seconds / 2:
             self._tell(f"source: {self._name}: its {_NAMES[self._silent]} is back")
             self._silent = None
+
+    def _compare(self) -> None:
+        """Tells when sound and picture run apart, and when they are together again."""
+        if len(self._reached) < len(_NAMES):
+            return
+        drift_seconds = self._drift.push(self._reached[Frame], self._reached[Samples])
+        if drift_seconds is None or (abs(drift_seconds) > TOLD_SECONDS) == self._has_drifted:
+            return
+        self._has_drifted = not self._has_drifted
+        place = "behind" if drift_seconds > 0 else "ahead of"
+        drifted = f"its sound has drifted {abs(drift_seconds):.1f} s {place} its picture; look at the camera's clock"
+        problem = drifted if self._has_drifted else "its sound and picture are together again"
+        self._tell(f"source: {self._name}: {problem}")

@@ -5,6 +5,7 @@ import itertools
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,15 @@ import numpy as np
 import pytest
 from media_files import write_media
 
+from export.bundle import open_bundle
+from export.runtime import Runtime
 from models.spec import Spec
-from pipeline.config import LiveConfig
+from pipeline.config import EventConfig, LiveConfig
+from pipeline.event import EventTracker
 from pipeline.live import SourceState, sessions
 from pipeline.media import Frame, Item, Samples
+from pipeline.score import Scorer
+from pipeline.window import windows
 
 
 @contextmanager
@@ -130,3 +136,28 @@ def test_stamps_that_wrap_after_33_bits_leave_time_steady(tmp_path: Path, first_
     times = [item.pts_seconds for item in items if isinstance(item, Frame)]
     assert times[0] == pytest.approx(0.0, abs=0.05)
     assert float(np.diff(times).max()) < 0.3
+
+
+def test_nothing_of_a_session_is_left_in_the_next(tmp_path: Path, tiny_bundle: Path) -> None:
+    runtime = Runtime(open_bundle(tiny_bundle), "cpu", threads=1)
+    clip, began = write_media(tmp_path / "clip.ts", 4.5), datetime.now(UTC)
+    with broadcast(clip) as url:
+        going = sessions(
+            url, runtime.spec, LiveConfig(first_pause_seconds=0.05), threading.Event().wait, lambda _: None
+        )
+        first, second = (
+            list(windows(media, "gate", runtime.spec, began + timedelta(minutes=session), session))
+            for session, media in enumerate(itertools.islice(going, 2))
+        )
+        going.close()
+    assert [window.index for window in second] == [window.index for window in first] == [0, 1, 2, 3]
+    for before, after in zip(first, second, strict=True):  # the buffers
+        np.testing.assert_array_equal(before.frames, after.frames)
+        np.testing.assert_array_equal(before.samples, after.samples)
+    scorer, tracker = Scorer(runtime, {"gate": 1e-6}), EventTracker(EventConfig(cooldown_seconds=0))
+    scores = [scorer.score([window])[0] for window in [*first, *second]]
+    anomalies = [score.anomaly for score in scores]
+    assert anomalies[4:] == anomalies[:4]  # the memory of fusion
+    assert len(set(anomalies[:4])) > 1
+    steps = [(event.kind, event.peak.session) for score in scores for event in tracker.push(score)]
+    assert [step for step in steps if step[0] != "update"] == [("begin", 0), ("end", 0), ("begin", 1)]
