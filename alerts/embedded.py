@@ -69,7 +69,7 @@ def open_embedded(folder: Path, options: Mapping[str, Any]) -> Embedded:
         make_private(folder)
         users = open_private(folder / keeper.USERS_LOCK)
     except OSError as error:
-        raise BrokerError(f"redis: {folder}: {error.strerror}; choose a state folder you may write to") from None
+        raise BrokerError(f"redis: {folder}: {error.strerror}; choose a state folder of your own") from None
     try:
         fcntl.flock(users, fcntl.LOCK_SH)  # waits while a keeper is just shutting its server down
         _start_keeper(folder)

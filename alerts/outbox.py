@@ -75,7 +75,8 @@ class Outbox:
                 path, timeout=keys.OUTBOX_SECONDS, isolation_level=None, check_same_thread=False
             )
         except (OSError, sqlite3.Error) as error:
-            raise OutboxError(f"outbox: {path}: {error}; choose a state folder you may write to") from None
+            said = error.strerror if isinstance(error, OSError) else error
+            raise OutboxError(f"outbox: {path}: {said}; choose a state folder of your own") from None
         try:
             with self._used() as connection:
                 connection.execute("PRAGMA journal_mode=WAL")

@@ -24,7 +24,7 @@ class RunLock:
         try:
             make_private(folder)
         except OSError as error:
-            raise OutboxError(f"outbox: {folder}: {_said(error)}; choose a state folder you may write to") from None
+            raise OutboxError(f"outbox: {folder}: {_said(error)}; choose a state folder of your own") from None
         self._folder = folder
         for number in count():
             if lock := self._taken(number):
@@ -51,7 +51,7 @@ class RunLock:
         try:
             lock = open_private(path)
         except OSError as error:
-            raise OutboxError(f"outbox: {path}: {_said(error)}; choose a state folder you may write to") from None
+            raise OutboxError(f"outbox: {path}: {_said(error)}; choose a state folder of your own") from None
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -232,7 +232,7 @@ def test_the_deepest_folder_that_is_not_refused_works(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
-    with pytest.raises(BrokerError, match=r"state/redis: Not a directory; choose a state folder you may write to$"):
+    with pytest.raises(BrokerError, match=r"state/redis: Not a directory; choose a state folder of your own$"):
         connect(None, tmp_path / "state")
 
 

@@ -51,5 +51,5 @@ def test_a_folder_that_everybody_may_write_to_is_refused(tmp_path: Path) -> None
     (tmp_path / "state").mkdir(mode=0o777)
     with pytest.raises(PermissionError, match="everybody may write to it"):
         make_private(tmp_path / "state")
-    with pytest.raises(AlertsError, match=r"state.*: everybody may write to it; choose a state folder you may write"):
+    with pytest.raises(AlertsError, match=r"state.*: everybody may write to it; choose a state folder of your own"):
         Publisher(connect(None, tmp_path / "other"), tmp_path / "state")
