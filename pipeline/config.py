@@ -143,7 +143,7 @@ def parse_config(data: dict[str, Any], path: Path) -> Config:
         config = Config.model_validate(data)
     except ValidationError as error:
         wrong = "; ".join(_complaint(detail["loc"], detail["msg"], detail["type"]) for detail in error.errors())
-        raise ConfigError(f"config: {path}: {wrong}") from None
+        raise ConfigError(f"config: {path}: {wrong}; see docs/configuration.md") from None
     names = [source.name for source in config.source]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigError(f"config: {path}: source name {', '.join(twice)} used twice; give each its own")
@@ -153,4 +153,4 @@ def parse_config(data: dict[str, Any], path: Path) -> Config:
 def _complaint(location: Sequence[int | str], message: str, kind: str) -> str:
     """One wrong key in words. Values are left out: they may be secret."""
     key = ".".join(str(part) for part in location)
-    return f"{key}: no such key; see docs/configuration.md" if kind == "extra_forbidden" else f"{key}: {message}"
+    return f"{key}: {'no such key' if kind == 'extra_forbidden' else message}"
