@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import numpy as np
@@ -69,8 +69,13 @@ class Window:
     """`time.monotonic()` when the window's last item had come."""
 
 
-def windows(media: Stream, source: str, spec: Spec, origin: datetime, session: int = 0) -> Iterator[Window]:
+def windows(
+    media: Stream, source: str, spec: Spec, origin: datetime, session: int = 0, *, arrives: bool = False
+) -> Iterator[Window]:
     """Cuts a source's items into windows, and the rest at its end into a last one.
+
+    If it `arrives`, its items come when they happen, and `origin` is now. Seconds of it were taken in while it was
+    opened, so its 0 is earlier: as long ago as the latest item of the first window says.
 
     A window closes when every track has passed its end, or one has by `PATIENCE_SECONDS`. Windows with nothing in them
     (a hole in the stream) are left out; the index tells.
@@ -78,7 +83,7 @@ def windows(media: Stream, source: str, spec: Spec, origin: datetime, session: i
     Raises:
         SourceError: the source cannot be read on; what came before has been cut.
     """
-    yield from _cut(media.items(), _Cutter(media, source, spec, origin, session))
+    yield from _cut(media.items(), _Cutter(media, source, spec, origin, session, arrives))
 
 
 def _cut(items: Iterator[Item], cutter: "_Cutter") -> Iterator[Window]:
@@ -96,8 +101,9 @@ def _cut(items: Iterator[Item], cutter: "_Cutter") -> Iterator[Window]:
 class _Cutter:
     """Items on their way into windows."""
 
-    def __init__(self, media: Stream, source: str, spec: Spec, origin: datetime, session: int) -> None:
+    def __init__(self, media: Stream, source: str, spec: Spec, origin: datetime, session: int, arrives: bool) -> None:
         self._source, self._spec, self._origin, self._session = source, spec, origin, session
+        self._arrives, self._opened, self._opened_at = arrives, time.monotonic(), origin
         self._has_text = media.has_text
         self._continuous: list[type[Item]] = [
             kind for kind, has in ((Frame, media.has_video), (Samples, media.has_audio)) if has
@@ -121,6 +127,9 @@ class _Cutter:
             longest = item.pts_seconds + LONGEST_CUE_SECONDS
             self._cues.append(replace(item, end_seconds=min(item.end_seconds, longest)))
         self._clocks[type(item)] = max(end + _EDGE_SECONDS, self._clocks.get(type(item), 0.0))
+        if self._arrives and not isinstance(item, Cue):
+            age_seconds = time.monotonic() - self._opened - end
+            self._origin = min(self._origin, self._opened_at + timedelta(seconds=age_seconds))
 
     def is_complete(self) -> bool:
         """Whether nothing more can come into the next window."""
@@ -147,6 +156,7 @@ class _Cutter:
         frames, samples, text = self._cut_frames(), self._cut_samples(start), self._cut_text(start, end)
         if frames is not None or samples is not None or text:
             self._covered_seconds = end
+            self._arrives = False
             yield Window(
                 source=self._source,
                 session=self._session,

@@ -5,7 +5,7 @@ import time
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -235,3 +235,13 @@ def test_a_window_knows_where_it_is_from_and_when_it_was_complete(tmp_path: Path
         assert window.samples.shape == (32_000,)
         assert window.text is None
     assert before <= found[0].closed_at <= found[1].closed_at <= after
+
+
+def test_a_live_source_began_before_it_was_open() -> None:
+    began = time.monotonic()
+    recording = Recording(pictures(5 * RATE), has_video=True)  # all of it had come before it was open
+    found = list(windows(recording, "gate", SPEC, ORIGIN, arrives=True))
+    took = timedelta(seconds=time.monotonic() - began)
+    assert {window.origin for window in found} == {found[0].origin}
+    assert timedelta(0) <= found[0].origin - (ORIGIN - timedelta(seconds=2, microseconds=1)) <= took
+    assert next(windows(recording, "gate", SPEC, ORIGIN)).origin == ORIGIN
