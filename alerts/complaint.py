@@ -9,12 +9,16 @@ from redis.sentinel import MasterNotFoundError, SentinelConnectionPool
 
 Client = redis.Redis | redis.RedisCluster
 """A server, the master that Sentinel names, or a cluster."""
+Failure = redis.RedisError | RedisClusterException
+"""What redis-py raises; that of a cluster is no `RedisError`."""
+FAILURES: Final = (redis.RedisError, RedisClusterException)
 
 _PASSING: Final = (
     redis.ConnectionError,
     redis.TimeoutError,
     redis.ReadOnlyError,
     redis.exceptions.ClusterDownError,
+    RedisClusterException,
     redis.exceptions.AskError,
     TryAgainError,
     OutOfMemoryError,
@@ -33,7 +37,7 @@ _SAID: Final = (
 )
 
 
-def is_passing(error: redis.RedisError) -> bool:
+def is_passing(error: Failure) -> bool:
     """Whether Redis may say something else in a while: it restarts, fails over, or is short of something."""
     return isinstance(error, _PASSING) or str(error).startswith(_PASSING_CODES)
 
@@ -52,7 +56,7 @@ def place(client: Client) -> str:
     return f"{_in_url(options.get('host', 'localhost'))}:{options.get('port', 6379)}/{options.get('db', 0)}"
 
 
-def complaint(client: Client, error: redis.RedisError) -> str:
+def complaint(client: Client, error: Failure) -> str:
     """What failed, and where, on one line; never a password."""
     return f"redis: {place(client)}: {reason(error, client.get_connection_kwargs())}"
 

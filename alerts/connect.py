@@ -15,7 +15,7 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel, SentinelConnectionPool
 
 from alerts import keys
-from alerts.complaint import Client, complaint, reason, remedy
+from alerts.complaint import FAILURES, Client, complaint, reason, remedy
 from alerts.embedded import open_embedded
 from alerts.errors import BrokerError
 
@@ -52,7 +52,7 @@ def connect(url: str | None, state: Path) -> Client:
     client = open_embedded(state / "redis", _OPTIONS) if url is None else from_url(url)
     try:
         client.ping()
-    except redis.RedisError as error:
+    except FAILURES as error:
         client.close()
         raise BrokerError(f"{complaint(client, error)}; {remedy(error)}") from None
     return client
@@ -125,7 +125,7 @@ def refresh(client: Client) -> None:
     if isinstance(client, redis.Redis):
         client.connection_pool.disconnect(inuse_connections=False)
         return
-    with suppress(redis.RedisError, RedisClusterException):  # the next attempt will tell
+    with suppress(*FAILURES):  # the next attempt will tell
         client.nodes_manager.initialize()
 
 

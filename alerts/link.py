@@ -9,7 +9,7 @@ import redis
 
 from alerts import keys
 from alerts.alert import Alert
-from alerts.complaint import Client, complaint, is_passing
+from alerts.complaint import FAILURES, Client, complaint, is_passing
 from alerts.connect import node, refresh
 from alerts.errors import AlertFormatError, BrokerError
 
@@ -44,7 +44,7 @@ class Link:
         while True:
             try:
                 answer = call(node(self.client, key))
-            except redis.RedisError as error:
+            except FAILURES as error:
                 if not is_passing(error):
                     raise BrokerError(complaint(self.client, error)) from None
                 failures += 1

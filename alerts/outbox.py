@@ -5,7 +5,7 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Final
 
 from alerts import keys
 from alerts.alert import Alert, rfc3339
-from alerts.errors import OutboxError
+from alerts.errors import AlertFormatError, OutboxError
 from alerts.private import make_private, open_private
 
 _OUTBOX: Final = """
@@ -131,11 +131,13 @@ class Outbox:
             OutboxError: the disk is full or broken.
         """
         with self._transaction() as connection:
-            rows = connection.execute("SELECT run, told_at, alert FROM open_event ORDER BY told_at, id").fetchall()
-            left = [(told_at, alert) for run, told_at, alert in rows if is_over(run)]
-            for told_at, alert in left:
-                end = _end(Alert.from_json(alert), datetime.fromisoformat(told_at))
-                self._insert(connection, end, end.to_json())
+            rows = connection.execute("SELECT id, run, told_at, alert FROM open_event ORDER BY told_at, id").fetchall()
+            left = [(identity, told_at, alert) for identity, run, told_at, alert in rows if is_over(run)]
+            for identity, told_at, alert in left:
+                connection.execute("DELETE FROM open_event WHERE id = ?", (identity,))
+                with suppress(AlertFormatError):  # of another version of Heed: it must not keep this one from starting
+                    end = _end(Alert.from_json(alert), datetime.fromisoformat(told_at))
+                    self._insert(connection, end, end.to_json())
         return len(left)
 
     def pending(self, most: int = keys.BATCH) -> list[Waiting]:

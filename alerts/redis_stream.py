@@ -13,7 +13,7 @@ from redis.typing import EncodableT, FieldT
 
 from alerts import keys
 from alerts.alert import Alert
-from alerts.complaint import Client, complaint
+from alerts.complaint import FAILURES, Client, Failure, complaint
 from alerts.connect import has_moved, may_fail_over, node, refresh
 from alerts.errors import OutboxError
 from alerts.outbox import Outbox
@@ -111,7 +111,7 @@ class Publisher:
             try:
                 self._send_alerts()
                 self._send_states()
-            except (redis.RedisError, OSError, ValueError) as error:  # ValueError: the client was closed meanwhile
+            except (*FAILURES, OSError, ValueError) as error:  # ValueError: the client was closed meanwhile
                 self._failed(error)
                 self._closing.wait(pause)
                 pause = min(2 * pause, keys.LONGEST_PAUSE_SECONDS)
@@ -164,12 +164,12 @@ class Publisher:
             pipeline.expire(key, keys.STATE_SECONDS)
         pipeline.execute()
 
-    def _failed(self, error: redis.RedisError | OSError | ValueError) -> None:
+    def _failed(self, error: Failure | OSError | ValueError) -> None:
         self._failures += 1
         with self._states_lock:
             self._states.clear()
         if self._failures == keys.QUIET_FAILURES + 1:
-            said = complaint(self._client, error) if isinstance(error, redis.RedisError) else str(error)
+            said = complaint(self._client, error) if isinstance(error, FAILURES) else str(error)
             _log.warning("%s; alerts wait on the disk, trying again", said)
         refresh(self._client)
         with suppress(OutboxError):  # a broken disk is told when an alert is put

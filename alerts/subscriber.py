@@ -11,12 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-import redis
 from redis.exceptions import NoPermissionError
 
 from alerts import keys
 from alerts.alert import Alert
-from alerts.complaint import Client, complaint
+from alerts.complaint import FAILURES, Client, complaint
 from alerts.connect import connect, default_state, node
 from alerts.errors import BrokerError, SubscriberError
 from alerts.follower import followed, kept, newest
@@ -70,7 +69,7 @@ def subscribe(
     link = Link(client, stopped)
     try:
         alerts = _followed(link, resume, options) if group is None else _shared(link, group, options)
-    except redis.RedisError as error:
+    except FAILURES as error:
         client.close()
         raise BrokerError(complaint(client, error)) from None
     return alerts if options.get("repeats") else distinct(alerts)
@@ -144,7 +143,7 @@ def states(client: Client) -> dict[str, dict[str, str]]:
         for name in names:
             pipeline.hgetall(name)
         hashes = pipeline.execute()
-    except redis.RedisError as error:
+    except FAILURES as error:
         raise BrokerError(complaint(client, error)) from None
     return {
         _text(name).removeprefix(keys.STATE): {_text(field): _text(value) for field, value in found.items()}

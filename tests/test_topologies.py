@@ -98,9 +98,12 @@ def test_in_a_cluster_alerts_move_and_nodes_die_and_come_back_without_a_loss(tmp
             move_slot(source, target, keys.STREAM)
             publish(make_alert(1))
             wait_until(lambda: set(reader.numbers) == {0, 1})
-            target.kill()
+            for node in nodes:
+                node.kill()
             publish(make_alert(2))
-            target.start()
+            publish.announce("gate", {"state": "normal"})
+            for node in nodes:
+                node.start()
             wait_until(lambda: set(reader.numbers) == {0, 1, 2}, 40)
             publish.close()
 
