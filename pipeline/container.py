@@ -48,7 +48,8 @@ MOST_PIXELS: Final = 8192 * 8192
 MOST_TRACKS: Final = 64
 """Tracks of a source that are looked at; FFmpeg passes over further ones."""
 _LIMITS: Final = {"max_streams": str(MOST_TRACKS)}
-_RTSP_OPTIONS: Final = {"rtsp_transport": "tcp", "fflags": "genpts+discardcorrupt"}
+_RTSP_OPTIONS: Final = {"rtsp_transport": "tcp", "fflags": "genpts+discardcorrupt", "fpsprobesize": "2"}
+"""By default FFmpeg counts 20 pictures to guess their rate: 2 s of a slow camera before it is open."""
 
 _ERRORS: Final[tuple[tuple[type[av.FFmpegError], type[SourceError], str], ...]] = (
     (av.HTTPUnauthorizedError, SourceUnauthorisedError, "user or password refused; check both"),
