@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import redis
 from redis.typing import EncodableT, FieldT
@@ -82,7 +83,7 @@ class _Member:
             if time.monotonic() >= claim_at and not self._claim():
                 claim_at = time.monotonic() + keys.CLAIM_EVERY_SECONDS
             yield from self._own()
-            yield from self._read(">", BLOCK_MS)
+            yield from self._new()
 
     def acknowledge(self, entry_id: bytes) -> None:
         """Says that the entry is dealt with."""
@@ -102,7 +103,7 @@ class _Member:
     def _own(self) -> Iterator[Entry]:
         """What is delivered to this consumer and not acknowledged; each time counts as another delivery."""
         last = "0"
-        while found := self._read(last, None):
+        while found := self._read(last):
             ((entry_id, fields),) = found
             last = entry_id.decode()
             if not fields:
@@ -112,12 +113,28 @@ class _Member:
             else:
                 yield entry_id, fields
 
-    def _read(self, after: str, block_ms: int | None) -> list[Entry]:
-        """The next entry after this id, if any: of this consumer's own ones, or for `>` of the new ones."""
+    def _read(self, after: str) -> list[Entry]:
+        """The next entry after this id, if any, of this consumer's own ones."""
         group, consumer = self._group, self._consumer
-        return entries(
-            self._ask(lambda server: server.xreadgroup(group, consumer, {keys.STREAM: after}, count=1, block=block_ms))
-        )
+        return entries(self._ask(lambda server: server.xreadgroup(group, consumer, {keys.STREAM: after}, count=1)))
+
+    def _new(self) -> list[Entry]:
+        """The next entry that no consumer has got, if one comes.
+
+        Redis is asked once. An answer that was lost on its way may have held one: it is this consumer's own since
+        then, and comes before the next.
+        """
+        was_asked = False
+
+        def read(server: redis.Redis) -> Any:
+            nonlocal was_asked
+            if was_asked:
+                server.ping()
+                return []
+            was_asked = True
+            return server.xreadgroup(self._group, self._consumer, {keys.STREAM: ">"}, count=1, block=BLOCK_MS)
+
+        return entries(self._ask(read))
 
     def _claim(self) -> bool:
         """Makes one entry that someone left unacknowledged this consumer's own; false if there is none."""

@@ -3,8 +3,10 @@
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
+from chaos.proxy import Proxy
 from conftest import RedisServer, wait_until
 from reading import Reader, first, send
 
@@ -48,6 +50,16 @@ def test_a_group_that_exists_goes_on_where_it_was(redis_server: RedisServer) -> 
     stop.set()
     assert list(alerts) == []  # asks for the next, which acknowledges 2
     assert first(1, subscribe(redis_server.url, group="desk", from_start=True)) == [3]
+
+
+def test_an_alert_whose_delivery_was_cut_off_comes_before_the_next(redis_server: RedisServer, tmp_path: Path) -> None:
+    with Proxy(tmp_path / "private.sock") as proxy, Reader(proxy.url, group="desk", consumer="a") as one:
+        wait_until(lambda: any(client["cmd"] == "xreadgroup" for client in redis_server.client.client_list()))
+        proxy.cut_after("from", 200)  # "nothing new" has 5 bytes, an alert more than 200
+        send(redis_server, *range(20))
+        wait_until(lambda: len(one.numbers) >= 20)
+    assert proxy.num_cut == 1
+    assert one.numbers == list(range(20))
 
 
 CRASHING = """
