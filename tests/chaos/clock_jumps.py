@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from .installation import Material, installation
-from .line import Watch
+from .line import Status, Watch, complain
 
 SOURCE: Final = Path(__file__).with_name("clock_shift.c")
 _HOUR_SECONDS: Final = 3600
@@ -48,15 +48,16 @@ def set_clock(rng: random.Random, folder: Path, material: Material, num_jumps: i
         "tried": num_jumps,
         "lost": steps.num_missing + steps.num_unseen(said.text for said in watch.shown),
         "duplicated": steps.num_duplicated,
-        "failed": steps.num_endless + steps.num_disordered + num_absurd + _num_breaks(watch, place.sources[0]),
+        "failed": complain("circumstances", [*steps.faults, *_breaks(watch, place.sources[0])]) + num_absurd,
         "longest_silence_seconds": round(max(after.at - before.at for before, after in pairwise(watch.shown)), 2),
     }
 
 
-def _num_breaks(watch: Watch, source: str) -> int:
-    """How often the source did anything but run, once it ran."""
-    statuses = [status.status for status in watch.statuses(source)]
-    return sum(status != "running" for status in statuses[statuses.index("running") :])
+def _breaks(watch: Watch, source: str) -> list[Status]:
+    """Whatever the source did but run, once it ran."""
+    statuses = watch.statuses(source)
+    first = [status.status for status in statuses].index("running")
+    return [status for status in statuses[first:] if status.status != "running"]
 
 
 def _compiled(folder: Path) -> Path | None:

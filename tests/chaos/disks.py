@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from .installation import Material, installation
-from .line import Watch, wait_for
+from .line import Watch, complain, wait_for
 
 _DISK_MEGABYTES: Final = 16
 _SECONDS: Final = 60.0
@@ -114,7 +114,7 @@ def fill_disk(folder: Path, material: Material, *, has_redis: bool) -> dict[str,
             "tried": 1,
             "lost": steps.num_missing + steps.num_unseen(said.text for said in watch.shown),
             "duplicated": steps.num_duplicated,
-            "failed": int(not is_clean) + steps.num_endless,
+            "failed": int(not is_clean) + complain("circumstances", steps.faults),
         }
 
 

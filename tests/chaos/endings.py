@@ -6,7 +6,6 @@ import random
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +20,7 @@ from pydantic import ValidationError
 from alerts.alert import Alert
 
 from .installation import Installation, Material, installation
-from .line import HEED, Watch, slowdown
+from .line import HEED, Watch, complain, slowdown
 
 EXIT_SECONDS: Final = 2.0
 """Most from the signal to the end, on a machine that has nothing else to do."""
@@ -67,13 +66,11 @@ def end_commands(rng: random.Random, folder: Path, material: Material, num_tries
     with ThreadPoolExecutor(len(lanes)) as pool:
         endings = [ending for found in pool.map(live, lanes, shares) for ending in found]
     bad = [ending for ending in endings if ending.is_late or not ending.is_clean]
-    for ending in bad:
-        sys.stderr.write(f"chaos: circumstances: {ending}\n")
     return {
         "tried": len(endings),
         "lost": 0,
         "duplicated": 0,
-        "failed": len(bad),
+        "failed": complain("circumstances", bad),
         "longest_exit_seconds": round(max(ending.seconds for ending in endings), 2),
         "longest_exit_unloaded_seconds": round(max(ending.seconds / ending.slowdown for ending in endings), 2),
     }

@@ -30,7 +30,7 @@ from typing import Final
 from .alarm_bundle import SPEC
 from .announced import Announcements, confirmed
 from .installation import Material, installation
-from .line import Watch, wait_for
+from .line import Watch, complain, wait_for
 from .scripted import BURST_SURE_SECONDS, SCRIPT, SCRIPT_SECONDS
 from .steps import Steps
 
@@ -98,7 +98,7 @@ class Tree:
         self.figures = {
             "lost": num_untold + num_unsent + num_unseen + steps.num_missing,
             "duplicated": steps.num_duplicated,
-            "failed": steps.num_endless + steps.num_disordered + _num_left(self._lives),
+            "failed": complain("kills", steps.faults) + _num_left(self._lives),
             "due": len(due),
             "events": len(events),
             "alerts": len(steps.alerts),

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, Self
@@ -34,6 +34,13 @@ print((time.monotonic() - began) / 0.1)
 
 class ChaosError(RuntimeError):
     """The test itself could not be carried out."""
+
+
+def complain(test: str, faults: Iterable[object]) -> int:
+    """Says what went wrong, and returns how many things that are."""
+    said = [f"chaos: {test}: {fault}\n" for fault in faults]
+    sys.stderr.writelines(said)
+    return len(said)
 
 
 def wait_for(condition: Callable[[], object], seconds: float, what: str) -> None:

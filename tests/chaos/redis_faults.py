@@ -22,7 +22,7 @@ from typing import Final
 from alerts import keys
 
 from .installation import Material, installation
-from .line import Said, Subscriber, slowdown, wait_for
+from .line import Said, Subscriber, complain, slowdown, wait_for
 from .scripted import Burst
 from .steps import Steps
 
@@ -162,4 +162,4 @@ class Lane:
         self.num_lost += steps.num_missing + steps.num_unseen(said.text for said in self.shown)
         self.num_duplicated += steps.num_duplicated
         self.num_redelivered += steps.num_redelivered
-        self.num_failed += steps.num_endless + steps.num_disordered + bool(subscriber.error)
+        self.num_failed += complain("redis_faults", filter(None, [*steps.faults, subscriber.error]))

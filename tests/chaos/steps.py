@@ -70,22 +70,18 @@ class Steps:
         return self.num_contradictory + sum(max(found) + 1 - len(found) for found in sequences.values())
 
     @property
-    def num_disordered(self) -> int:
-        """Alerts that came before an earlier step of their event, or after its end."""
+    def faults(self) -> list[str]:
+        """What is wrong with events that came whole: steps out of order or after the end, no end."""
         latest: dict[str, int] = {}
-        ended: set[str] = set()
-        count = 0
+        ends = {alert.id: alert.sequence for alert in self.alerts if alert.kind == "end"}
+        found = [f"{event.source} {event.started_at}: never ended" for event in self.events if event.ended_at is None]
         for alert in self.alerts:
-            count += alert.sequence < latest.get(alert.id, 0) or alert.id in ended
+            if alert.sequence < latest.get(alert.id, 0):
+                found.append(f"{alert.id}: {alert.sequence} came after {latest[alert.id]}")
+            if alert.sequence > ends.get(alert.id, alert.sequence):
+                found.append(f"{alert.id}: {alert.sequence} is after its end")
             latest[alert.id] = alert.sequence
-            if alert.kind == "end":
-                ended.add(alert.id)
-        return count
-
-    @property
-    def num_endless(self) -> int:
-        """Events that began and never ended."""
-        return sum(event.ended_at is None for event in self.events)
+        return found
 
     def num_unseen(self, shown: Iterable[str]) -> int:
         """Lines shown for people whose alert has not come."""
