@@ -45,7 +45,7 @@ OUTBOX_DAYS: Final = 7.0
 """An alert that has waited longer warns nobody any more, and would bury those that do."""
 UNWRITTEN_ALERTS: Final = 1_000
 """Most alerts kept in memory because the disk would not take them: about a megabyte."""
-CLOSE_SECONDS: Final = 1.5
+CLOSE_SECONDS: Final = 1.0
 """For a last attempt to send what waits, when the program ends: Ctrl-C has 2 s for everything."""
 
 BLOCK_SECONDS: Final = 0.5

@@ -40,7 +40,7 @@ def merge_options(
         return Config.model_validate(data)
     except ValidationError as error:
         wrong = "; ".join(f"--{'-'.join(map(str, one['loc'][-1:]))}: {one['msg']}" for one in error.errors())
-        raise ConfigError(f"options: {wrong}") from None
+        raise ConfigError(f"options: {wrong}; see `heed watch --help`") from None
 
 
 def source_name(url: str) -> str:
@@ -63,4 +63,5 @@ def _sources(urls: Sequence[str], taken: Iterable[str], pace: str) -> Iterable[S
         try:
             yield SourceConfig.model_validate({"name": name, "url": url, "pace": pace})
         except ValidationError as error:
-            raise ConfigError(f"options: --pace {redact_url(pace)}: {error.errors()[0]['msg']}") from None
+            wrong = f"--pace {redact_url(pace)}: {error.errors()[0]['msg']}"
+            raise ConfigError(f"options: {wrong}; see `heed watch --help`") from None

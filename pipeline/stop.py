@@ -9,8 +9,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final, NoReturn, Self
 
-EXIT_SECONDS: Final = 1.8
-"""A program that was told to end is gone by then: supervisors, and people, expect 2."""
+EXIT_SECONDS: Final = 1.6
+"""For an end in order. Supervisors, and people, expect it within 2, and the interpreter takes some of them."""
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _SAY_SECONDS: Final = 0.1
 """For a line, when whoever reads stderr does not."""
