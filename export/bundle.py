@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import mmap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -18,6 +19,13 @@ GRAPHS: Final = (*MODALITIES, "fusion")
 """Names of the four graphs; each is `NAME.onnx`."""
 NEEDED: Final = (*(f"{name}.onnx" for name in GRAPHS), "tokenizer.json")
 """Files that make the judgement: the bundle's hash is over these, spec and calibration."""
+
+_MOST_BYTES: Final = 2 << 30
+"""Of a file; ONNX itself takes no larger graph."""
+_MOST_MANIFEST_BYTES: Final = 16 << 20
+_BEYOND: Final = (b"location", b"EPContext")
+"""Words without which no graph can name another file: the key of a tensor that lies outside, and the operation whose
+content does. Ours are whole, and hold neither."""
 
 Line = tuple[float, float]
 """Scale and bias of a logit."""
@@ -121,24 +129,50 @@ def file_sha256(path: Path) -> str:
 def _read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     try:
+        _check_size(path, _MOST_MANIFEST_BYTES)
         return Manifest.model_validate_json(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise BundleError(f"bundle: {folder}: {error.strerror}; name a folder that `heed export` wrote") from None
+        wrong = f"no {MANIFEST} in it" if folder.is_dir() and not path.exists() else error.strerror
+        raise BundleError(f"bundle: {folder}: {wrong}; name a folder that `heed export` wrote") from None
     except UnicodeDecodeError:
         raise BundleError(f"bundle: {path}: not UTF-8; export it again") from None
     except ValidationError as error:
-        wrong = error.errors()[0]
-        where = ".".join(map(str, wrong["loc"])) or "the file"
-        raise BundleError(f"bundle: {path}: {where}: {wrong['msg']}; export it again with this version") from None
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise BundleError(f"bundle: {path}: {where}: {first['msg']}; export it again with this version") from None
 
 
 def _check_file(folder: Path, name: str, expected: str) -> None:
     path = folder / name
-    if Path(name).name != name:
+    if name in {"", ".", ".."} or not name.isprintable() or Path(name).name != name:
         raise BundleError(f"bundle: {folder}: {name!r} is not a plain file name; export it again")
     try:
+        _check_size(path, _MOST_BYTES)
         found = file_sha256(path)
     except OSError as error:
         raise BundleError(f"bundle: {path}: {error.strerror}; fetch or export the bundle again") from None
     if found != expected:
         raise BundleError(f"bundle: {path}: sha256 is {found[:12]}…, not {expected[:12]}…; fetch or export it again")
+    if path.suffix == ".onnx" and _is_beyond(path):
+        raise BundleError(f"bundle: {path}: names data outside itself; export it again, as one file")
+
+
+def _check_size(path: Path, most: int) -> None:
+    """Refuses what would be read for ever, or fill the memory.
+
+    Raises:
+        BundleError: it is no regular file, or too large.
+        OSError: there is none.
+    """
+    size = path.stat().st_size
+    if not path.is_file() or size > most:
+        wrong = f"larger than {most >> 20} MiB" if path.is_file() else "not a file"
+        raise BundleError(f"bundle: {path}: {wrong}; fetch or export the bundle again")
+
+
+def _is_beyond(path: Path) -> bool:
+    with path.open("rb") as file:
+        if not path.stat().st_size:
+            return False
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return any(content.find(word) >= 0 for word in _BEYOND)

@@ -1,5 +1,7 @@
 """Whether a bundle judges here as its torch networks did where it was made."""
 
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +16,9 @@ from models.spec import MODALITIES
 
 PROBE: Final = "probe.npz"
 """Real windows and what torch made of them, shipped with every bundle."""
+_ARRAYS: Final = ("frames", "samples", "texts", *MODALITIES, "anomaly")
+_MOST_PROBE_BYTES: Final = 512 << 20
+"""Unpacked. Six windows are some 5 MB."""
 LARGEST_DIFFERENCE: Final = 0.02
 """Of an anomaly probability. Half-precision weights cost some 0.001."""
 
@@ -33,12 +38,19 @@ def read_probe(bundle: Bundle) -> Arrays:
     """Windows (`frames`, `samples`, `texts`) and torch's tokens (`video`, `audio`, `text`) and `anomaly` logits.
 
     Raises:
-        BundleError: the bundle holds none.
+        BundleError: the bundle holds none, or not what it should.
     """
     if PROBE not in bundle.manifest.files:
         raise BundleError(f"bundle: {bundle.folder}: holds no {PROBE}; verify it with --run, or export it again")
-    with np.load(bundle.folder / PROBE) as probe:
-        return dict(probe)
+    path = bundle.folder / PROBE
+    try:
+        num_bytes = _unpacked_bytes(path)
+        if num_bytes <= _MOST_PROBE_BYTES:
+            with np.load(path, allow_pickle=False) as probe:
+                return {name: probe[name] for name in _ARRAYS}
+    except (OSError, ValueError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error):
+        raise BundleError(f"bundle: {path}: no windows to verify with; export it again") from None
+    raise BundleError(f"bundle: {path}: unpacks to {num_bytes >> 20} MiB; export it again")
 
 
 def run_probe(runtime: Runtime, windows: Arrays) -> Arrays:
@@ -99,3 +111,8 @@ def write_probe(path: Path, probe: Arrays) -> None:
     """Writes windows and results, compressed."""
     with path.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **probe)
+
+
+def _unpacked_bytes(path: Path) -> int:
+    with zipfile.ZipFile(path) as packed:
+        return sum(entry.file_size for entry in packed.infolist())

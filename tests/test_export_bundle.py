@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 from tiny import SPEC
 
@@ -68,6 +69,47 @@ def test_files_outside_the_folder_are_not_read(bundle: Path) -> None:
         open_bundle(bundle)
 
 
+@pytest.mark.parametrize("name", ["..", ".", "", "/etc/hostname", "a/b", "a\0b", "\x1b[2J"])
+def test_only_plain_names_are_files_of_a_bundle(bundle: Path, name: str) -> None:
+    change(bundle, lambda manifest: manifest["files"].update({name: "0" * 64}))
+    with pytest.raises(BundleError, match="is not a plain file name; export it again") as caught:
+        open_bundle(bundle)
+    assert str(caught.value).isprintable()
+
+
+def test_what_would_be_read_for_ever_is_refused(bundle: Path) -> None:
+    (bundle / "MODEL_CARD.md").unlink()
+    (bundle / "MODEL_CARD.md").symlink_to("/dev/zero")
+    with pytest.raises(BundleError, match=r"MODEL_CARD\.md: not a file"):
+        open_bundle(bundle)
+
+
+@pytest.mark.parametrize(("name", "most"), [("bundle.json", "16 MiB"), ("video.onnx", "2048 MiB")])
+def test_what_would_fill_the_memory_is_refused(bundle: Path, name: str, most: str) -> None:
+    with (bundle / name).open("r+b") as file:
+        file.truncate(3 << 30)  # a hole: it takes no place on the disk
+    with pytest.raises(BundleError, match=f"{name}: larger than {most}"):
+        open_bundle(bundle)
+
+
+def test_a_graph_whose_numbers_lie_in_another_file_is_refused(bundle: Path) -> None:
+    graph = onnx.load(bundle / "audio.onnx")
+    onnx.save(graph, bundle / "audio.onnx", save_as_external_data=True, location="secret.bin", size_threshold=0)
+    change(bundle, lambda manifest: manifest["files"].update({"audio.onnx": file_sha256(bundle / "audio.onnx")}))
+    with pytest.raises(BundleError, match=r"audio\.onnx: names data outside itself; export it again, as one file"):
+        open_bundle(bundle)
+
+
+def test_a_graph_with_a_compiled_part_in_another_file_is_refused(bundle: Path) -> None:
+    graph = onnx.load(bundle / "audio.onnx")
+    compiled = onnx.helper.make_node("EPContext", [], [], domain="com.microsoft", ep_cache_context="../engine")
+    graph.graph.node.append(compiled)
+    onnx.save(graph, bundle / "audio.onnx")
+    change(bundle, lambda manifest: manifest["files"].update({"audio.onnx": file_sha256(bundle / "audio.onnx")}))
+    with pytest.raises(BundleError, match="names data outside itself"):
+        open_bundle(bundle)
+
+
 @pytest.mark.parametrize(
     ("how", "complaint"),
     [
@@ -101,6 +143,8 @@ def test_a_manifest_that_is_none_is_refused(bundle: Path, content: bytes, compla
 def test_what_is_not_a_bundle_is_named(bundle: Path, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="nowhere: No such file or directory; name a folder that `heed export` wrote"):
         open_bundle(tmp_path / "nowhere")
+    with pytest.raises(BundleError, match=r"no bundle\.json in it; name a folder that `heed export` wrote"):
+        open_bundle(tmp_path)
     with pytest.raises(BundleError, match=r"video\.onnx: Not a directory; name a folder"):
         open_bundle(bundle / "video.onnx")
 

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +72,36 @@ def test_the_difference_is_that_of_the_calibrated_probability(runtime: Runtime) 
 def test_a_bundle_without_a_probe_is_told(tiny_bundle: Path, tmp_path: Path) -> None:
     bundle = with_probe(tiny_bundle, tmp_path, None)
     with pytest.raises(BundleError, match=r"holds no probe\.npz; verify it with --run, or export it again"):
+        read_probe(bundle)
+
+
+def pickled(path: Path) -> None:
+    """Data that would run a program when read."""
+    np.savez(path, allow_pickle=True, frames=np.array([print], dtype=object))
+
+
+def unfinished(path: Path) -> None:
+    """Some of the arrays."""
+    np.savez(path, frames=np.zeros(1))
+
+
+@pytest.mark.parametrize("write", [pickled, unfinished, lambda path: path.write_text("no windows")])
+def test_a_probe_that_is_none_is_refused(tiny_bundle: Path, tmp_path: Path, write: Callable[[Path], object]) -> None:
+    bundle = with_probe(tiny_bundle, tmp_path, {})
+    write(bundle.folder / PROBE)
+    with pytest.raises(BundleError, match=r"probe\.npz: no windows to verify with; export it again"):
+        read_probe(bundle)
+
+
+def test_a_probe_that_would_fill_the_memory_is_refused(tiny_bundle: Path, tmp_path: Path) -> None:
+    bundle = with_probe(tiny_bundle, tmp_path, {})
+    with (
+        zipfile.ZipFile(bundle.folder / PROBE, "w", zipfile.ZIP_DEFLATED) as packed,
+        packed.open("frames.npy", "w") as to,
+    ):
+        for _ in range(600):
+            to.write(bytes(1 << 20))
+    with pytest.raises(BundleError, match=r"probe\.npz: unpacks to 600 MiB; export it again"):
         read_probe(bundle)
 
 
