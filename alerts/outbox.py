@@ -152,18 +152,15 @@ class Outbox:
             return rows or [(None, told) for _, told in islice(self._unwritten, most)]
 
     def remove(self, sent: Sequence[Waiting]) -> None:
-        """Forgets these, the first that `pending` gave. They are not given again even if this fails.
-
-        Raises:
-            OutboxError: the file cannot be written.
-        """
-        with self._used() as connection:
+        """Forgets these, the first that `pending` gave. A disk that keeps them is asked again with the next."""
+        with self._lock:
             for position, alert in sent:
                 if position is not None:
                     self._removed = position
                 elif self._unwritten and self._unwritten[0][1] == alert:
                     self._unwritten.popleft()
-            connection.execute("DELETE FROM outbox WHERE position <= ?", (self._removed,))
+            with suppress(OutboxError), self._used() as connection:
+                connection.execute("DELETE FROM outbox WHERE position <= ?", (self._removed,))
 
     def trim(self, most: int = keys.OUTBOX_ALERTS, most_bytes: int = keys.OUTBOX_BYTES) -> int:
         """Discards what is too old or too much: the oldest updates first, then the oldest of all.

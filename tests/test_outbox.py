@@ -154,11 +154,9 @@ def test_what_was_sent_while_the_disk_was_full_is_not_sent_again(tmp_path: Path)
     with full_disk():
         with pytest.raises(OutboxError):
             outbox.put(make_alert(1))
-        with pytest.raises(OutboxError):
-            outbox.remove(outbox.pending())
+        outbox.remove(outbox.pending())
         assert sequences(outbox) == [1]
-        with pytest.raises(OutboxError):
-            outbox.remove(outbox.pending())
+        outbox.remove(outbox.pending())
         assert sequences(outbox) == []
     outbox.put(make_alert(2))
     assert sequences(outbox) == [2]

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -82,14 +83,18 @@ def test_a_redis_that_hangs_holds_nobody_up_and_gets_everything_once_it_goes_on(
 
 
 def test_a_full_disk_keeps_no_alert_from_redis(redis_server: RedisServer, tmp_path: Path) -> None:
-    with from_url(redis_server.url) as client, Publisher(client, tmp_path) as publish:
-        with full_disk():
-            for number in range(3):
-                with pytest.raises(OutboxError):
+    with from_url(f"{redis_server.url}?socket_timeout=0.3") as client, Publisher(client, tmp_path) as publish:
+        with ExitStack() as stack:
+            with redis_server.paused():
+                for number in range(150):
                     publish(make_alert(number))
-            wait_until(lambda: stored(redis_server) == [0, 1, 2])
-        publish(make_alert(3))
-    assert stored(redis_server) == [0, 1, 2, 3]
+                stack.enter_context(full_disk())
+                for number in range(150, 500):
+                    with pytest.raises(OutboxError):
+                        publish(make_alert(number))
+            wait_until(lambda: set(stored(redis_server)) == set(range(500)))
+        publish(make_alert(500))
+    assert list(dict.fromkeys(stored(redis_server))) == list(range(501))
 
 
 def test_a_full_disk_and_a_dead_redis_for_a_while_lose_nothing(redis_server: RedisServer, tmp_path: Path) -> None:
