@@ -124,7 +124,14 @@ class Cameras:
         session = 0
         while not self._stop.is_set():
             began = time.monotonic()
-            life = self._lives[source.name] = _Life(source, self._spec, self._config.live, session)
+            try:
+                life = self._lives[source.name] = _Life(source, self._spec, self._config.live, session)
+            except OSError as error:  # the machine is out of processes, memory or descriptors
+                seconds = pauses.next(None, 0.0)
+                problem = f"its process cannot be started: {error.strerror}; next try in {seconds:.2g} s"
+                self._tell(source, "reconnecting", problem)
+                self._stop.wait(seconds)
+                continue
             session = self._run(source, life, session)
             if life.is_over or self._stop.is_set():
                 break

@@ -48,6 +48,8 @@ class Intake:
         with self._changed:
             queue = self._queues[source]
             message = ""
+            if isinstance(entry, Broken) and queue and isinstance(queue[-1], Broken):
+                return  # an engine that stands still is told once
             if isinstance(entry, Window) and len(queue) >= self._config.queue_windows:
                 if is_live:
                     message = self._drop(source, queue)

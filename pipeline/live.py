@@ -83,7 +83,7 @@ def sessions(
         status: Status = "unauthorised" if isinstance(error, SourceUnauthorisedError) else "reconnecting"
         reason = str(error) if error is not None else f"source: {redact_url(url)}: the stream ended"
         tell(status, f"{reason}; next try in {seconds:.2g} s")
-        on_pulse(Pulse(None))
+        on_pulse(Pulse(seconds + config.first_frame_seconds))
         if stopped(seconds):
             return
 

@@ -13,6 +13,7 @@ import av
 import numpy as np
 import pytest
 from media_files import write_media
+from rtsp_server import RtspServer
 
 from export.bundle import open_bundle
 from export.runtime import Runtime
@@ -124,6 +125,25 @@ def resampled(path: Path, rate: int) -> Path:
                     copy.mux(sound.encode(frame))
         copy.mux(sound.encode(None))
     return copy_path
+
+
+def test_a_server_that_comes_back_with_another_film_is_followed(tmp_path: Path) -> None:
+    first = write_media(tmp_path / "first.mp4", 2.0)
+    second = write_media(tmp_path / "second.mp4", 2.0, size=(320, 240), frame_rate=12, has_audio=False)
+    config = LiveConfig(first_pause_seconds=0.05, read_timeout_seconds=5)
+    with RtspServer(first) as server:
+        going = sessions(server.url, Spec(), config, threading.Event().wait, lambda _: None)
+        media = next(going)
+        assert (media.has_video, media.has_audio) == (True, True)
+        for item in media.items():
+            if item.pts_seconds > 0.5:
+                server.stop()
+        server.path = second
+        server.start()
+        media = next(going)
+        assert (media.has_video, media.has_audio) == (True, False)
+        assert next(media.items()).pts_seconds < 0.5
+        going.close()
 
 
 @pytest.mark.parametrize("first_seconds", [2**33 / 90_000 - 3, 2**33 / 90_000 - 100])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.config import EngineConfig
-from pipeline.intake import Ended, Entry, Intake
+from pipeline.intake import Broken, Ended, Entry, Intake
 from pipeline.window import Window
 
 
@@ -41,6 +41,15 @@ def test_windows_that_begin_and_end_to_be_dropped_are_told_once(caplog: pytest.L
         "the engine is too slow",
     ]
     assert intake.num_dropped == {"gate": 4}
+
+
+def test_a_source_that_breaks_again_and_again_fills_no_queue() -> None:
+    intake = Intake(["gate"], EngineConfig(max_batch=8))
+    intake.put("gate", window("gate", 0), is_live=True)
+    for _ in range(3):
+        intake.put("gate", Broken("gate"), is_live=True)
+    intake.put("gate", window("gate", 1), is_live=True)
+    assert [type(entry) for entry in intake.take(threading.Event())] == [Window, Broken, Window]
 
 
 def test_a_batch_is_no_larger_than_configured_and_every_source_has_its_turn() -> None:
