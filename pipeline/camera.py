@@ -51,7 +51,7 @@ def run_camera(source: SourceConfig, spec: Spec, live: LiveConfig, first_session
         try:
             for session, media in enumerate(opened, start=first_session):
                 is_live = media.is_live or source.pace == "live"
-                for window in windows(media, source.name, spec, datetime.now(UTC), session):
+                for window in windows(media, source.name, spec, datetime.now(UTC), session, arrives=media.is_live):
                     pipe.send((window, is_live))
         except SourceError as error:  # a file that cannot be read on
             pipe.send(SourceState("failed", str(error), datetime.now(UTC)))
