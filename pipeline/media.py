@@ -125,7 +125,8 @@ class Media:
             except av.FFmpegError:
                 self.num_bad_packets += 1
             if self.is_live and num_mute.get(index, 0) > _MOST_MUTE_PACKETS:
-                raise SourceCodecError(f"source: {self.name}: its {packet.stream.type} cannot be decoded any more")
+                problem = f"packets of its {packet.stream.type} give nothing any more"
+                raise SourceCodecError(f"source: {self.name}: {problem}")
 
     def _packets(self) -> Iterator[Packet[Any]]:
         """Packets, going on after those that cannot be read."""

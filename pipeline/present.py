@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Final, Self
@@ -50,6 +51,7 @@ class Present:
         self._refresher = threading.Thread(target=self._refresh, name="present", daemon=True)
 
     def __enter__(self) -> Self:
+        self._tell_all()
         self._refresher.start()
         return self
 
@@ -60,9 +62,10 @@ class Present:
         self._refresher.join()
 
     def note_state(self, source: str, state: SourceState) -> None:
-        """The source is so from now on."""
+        """The source is so from now on; it is since the first time that it was told so in a row."""
         with self._lock:
-            self._states[source] = state
+            before = self._states[source]
+            self._states[source] = replace(state, since=before.since) if state.status == before.status else state
             if state.status not in _JUDGED:
                 self._judgements.pop(source, None)
             self._tell(source)
@@ -76,9 +79,12 @@ class Present:
 
     def _refresh(self) -> None:
         while not self._over.wait(self._refresh_seconds):
-            with self._lock:
-                for source in self._states:
-                    self._tell(source)
+            self._tell_all()
+
+    def _tell_all(self) -> None:
+        with self._lock:
+            for source in self._states:
+                self._tell(source)
 
     def _tell(self, source: str) -> None:
         state = self._states[source]

@@ -86,7 +86,7 @@ def test_a_stream_whose_sound_changes_its_codec_is_opened_again(tmp_path: Path) 
     assert lengths(before)[1] == pytest.approx(8.0, abs=0.2)
     assert lengths(after)[1] == pytest.approx(8.0, abs=0.2)
     assert [state.status for state in states] == ["starting", "running", "reconnecting", "running"]
-    assert states[2].reason.startswith(f"source: {url}: its audio cannot be decoded any more; next try in 0.0")
+    assert states[2].reason.startswith(f"source: {url}: packets of its audio give nothing any more; next try in 0.0")
 
 
 def test_a_stream_whose_sound_goes_on_under_another_number_is_opened_again(tmp_path: Path) -> None:

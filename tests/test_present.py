@@ -2,7 +2,8 @@
 
 import threading
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from conftest import wait_until
 
@@ -42,6 +43,14 @@ def test_a_source_that_was_never_judged_has_a_state() -> None:
     ]
 
 
+def test_a_source_is_as_it_is_since_it_first_was() -> None:
+    told = Told()
+    statuses: tuple[Status, ...] = ("running", "reconnecting", "reconnecting", "running", "running")
+    for minute, status in enumerate(statuses):
+        told.present.note_state("gate", replace(state(status), since=NOW + timedelta(minutes=minute)))
+    assert [str(each["since"])[14:16] for each in told.states] == ["15", "16", "16", "18", "18"]
+
+
 def test_a_window_adds_what_was_thought_of_it() -> None:
     told = Told()
     told.present.note_state("gate", state("running"))
@@ -77,6 +86,7 @@ def test_a_source_that_is_away_is_neither_normal_nor_an_anomaly() -> None:
 def test_a_source_that_nothing_happens_to_is_announced_again() -> None:
     told = Told(refresh_seconds=0.01)
     with told.present:
+        assert len(told.states) >= 1  # at once
         wait_until(lambda: len(told.states) >= 3)
     assert {each["status"] for each in told.states} == {"starting"}
     assert not any(thread.name == "present" for thread in threading.enumerate())
