@@ -246,6 +246,26 @@ def read_until(running: subprocess.Popen[str], *patterns: str) -> str:
     return told
 
 
+def test_the_log_is_json_where_a_program_reads_it(heed: Heed, tmp_path: Path, tiny_bundle: Path) -> None:
+    toml = written(tmp_path / "heed.toml", '[[source]]\nname = "gate"\nurl = "none.mp4"\n[log]\nformat = "json"\n')
+    result = heed("watch", "--config", toml, "--bundle", tiny_bundle, "--state", tmp_path / "state")
+    told = [json.loads(line) for line in result.err.splitlines()]
+    assert [(one["event"], one["level"], one["source"]) for one in told] == [
+        ("start", "info", None),
+        ("source_state", "info", "gate"),
+        ("source_state", "error", "gate"),
+    ]
+    assert (told[-1]["status"], told[-1]["reason"]) == ("failed", "source: none.mp4: no such file; check the path")
+
+
+def test_an_error_is_json_too(heed: Heed, tmp_path: Path) -> None:
+    result = heed("watch", "a.mp4", "--bundle", tmp_path / "none", "--log-format", "json")
+    (line,) = result.err.splitlines()
+    assert result.exit_code == 1
+    assert json.loads(line)["event"] == "error"
+    assert json.loads(line)["message"].startswith(f"bundle: {tmp_path}/none: No such file or directory; name a folder")
+
+
 def test_every_command_has_an_example(heed: Heed) -> None:
     names = [command.callback.__name__ for command in app.registered_commands if command.callback]
     assert {"watch", "subscribe", "evaluate", "train", "export", "verify", "doctor"} <= set(names)
