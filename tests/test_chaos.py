@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from chaos.__main__ import FAULTS, TESTS, run_test
+from chaos.__main__ import FAULTS, TESTS
 from chaos.steps import Steps
+from chaos.trial import run_test
 from conftest import make_alert
 
 ROOT = Path(__file__).parent.parent
@@ -25,7 +26,7 @@ def test_the_results_are_shown_and_written(tmp_path: Path) -> None:
     out = tmp_path / "chaos.json"
     command = [sys.executable, "-m", "tests.chaos", "--only", "credentials", "--scale", str(SHORT), "--out", str(out)]
     shown = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    assert "credentials" in shown.splitlines()[-2]
+    assert "\n│ credentials │" in shown
     assert json.loads(out.read_text()).keys() == {"credentials"}
 
 

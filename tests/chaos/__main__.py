@@ -12,16 +12,10 @@ The soak measures time, not throughput: it runs beside the others, in a process 
 """
 
 import argparse
-import importlib
 import json
-import logging
 import os
-import random
 import signal
-import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import get_context
@@ -32,6 +26,8 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from .trial import Figures, run_test
+
 TESTS: Final = ("kills", "redis_faults", "rtsp_faults", "fuzz", "credentials", "circumstances", "soak")
 """In the order they run."""
 BESIDE: Final = "soak"
@@ -39,8 +35,6 @@ BESIDE: Final = "soak"
 FAULTS: Final = ("lost", "duplicated", "failed")
 """Figures that must be 0."""
 RESULTS: Final = Path(__file__).parents[2] / "chaos.json"
-
-Figures = dict[str, float]
 
 
 def main() -> int:
@@ -57,23 +51,6 @@ def main() -> int:
     console.print(_table(results))
     _write(arguments.out, results)
     return int(any(_is_faulty(figures) for figures in results.values()))
-
-
-def run_test(name: str, seed: int, scale: float) -> Figures:
-    """Runs one test in a folder of its own; how long it took is one more of its figures.
-
-    A test that cannot be carried out has failed, and the others go on.
-    """
-    logging.getLogger("alerts").setLevel(logging.ERROR)  # our own subscribers, that Redis is away
-    module = importlib.import_module(f"{__package__}.{name}")
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix=f"chaos-{name}-") as folder:
-        try:
-            figures: Figures = module.run(random.Random(f"{seed} {name}"), Path(folder), scale)  # noqa: S311
-        except (RuntimeError, OSError, AssertionError, subprocess.SubprocessError) as error:
-            sys.stderr.write(f"chaos: {name}: {type(error).__name__}: {error}\n")
-            figures = {"tried": 0, "lost": 0, "duplicated": 0, "failed": 1}
-    return figures | {"seconds": round(time.monotonic() - began, 1)}
 
 
 def _results(names: list[str], seed: int, scale: float) -> Iterator[tuple[str, Figures]]:
