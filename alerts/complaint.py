@@ -45,7 +45,8 @@ def is_passing(error: Failure) -> bool:
 def place(client: Client) -> str:
     """Where the client connects to, without user and password."""
     if isinstance(client, redis.RedisCluster):
-        return ",".join(f"{_in_url(node.host)}:{node.port}" for node in client.startup_nodes)
+        nodes = list(client.nodes_manager.startup_nodes.values())  # all, once one of them has told of the others
+        return ",".join(sorted(f"{_in_url(node.host)}:{node.port}" for node in nodes))
     pool, options = client.connection_pool, client.get_connection_kwargs()
     if isinstance(pool, SentinelConnectionPool):
         asked = [sentinel.get_connection_kwargs() for sentinel in pool.sentinel_manager.sentinels]
@@ -66,6 +67,8 @@ def remedy(error: BaseException | None) -> str:
     if error is not None and isinstance(error.__context__, ssl.SSLError):
         return "name its authority in the URL, ?ssl_ca_certs=FILE"
     match error:
+        case MasterNotFoundError():
+            return "start one, or correct the URL"
         case redis.AuthenticationError():
             return "correct the URL"
         case redis.BusyLoadingError():
