@@ -29,8 +29,6 @@ CRASHES_A_MINUTE = 5
 """A source whose process crashes more often is given up."""
 _EXIT_SECONDS = 0.7
 """How long a process may take to end by itself when its source is over, and a reader when all is over."""
-_TERMINATE_SECONDS = 0.3
-"""How long a process that was terminated may take before it is killed: it has nothing to put in order."""
 _OUT_OF_MEMORY = 3
 """Exit code of a process that wanted more than it may have."""
 _POLL_SECONDS = 0.2
@@ -117,8 +115,9 @@ class Cameras:
 
     def _keep(self, source: SourceConfig) -> None:
         """Runs a source's process, and anew when it crashes or hangs."""
-        # Ctrl-C reaches the whole group, but it is the engine that says when to stop: processes inherit this mask.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        # Ctrl-C, and a service that is stopped, reach the whole group, but it is the engine that says when to stop, and
+        # kills: a camera's process has nothing to put in order. Processes inherit this mask.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         crashes: deque[float] = deque(maxlen=CRASHES_A_MINUTE)
         pauses = Pauses(self._config.live)
         session = 0
@@ -203,9 +202,7 @@ class _Life:
         if self._due_seconds is None or self._quiet_seconds < self._due_seconds:
             return
         self.hangs = True
-        self.process.terminate()
-        if self._quiet_seconds >= self._due_seconds + _TERMINATE_SECONDS:
-            self.process.kill()
+        self.process.kill()
 
     def why(self) -> str:
         """Why it came to its end."""
@@ -216,9 +213,7 @@ class _Life:
         return f"its process crashed ({self.process.exitcode})"
 
     def end(self, patience_seconds: float) -> None:
-        """Waits for the process, then terminates it, and kills it if it hangs."""
+        """Waits for the process, and kills it if it goes on."""
         self.process.join(patience_seconds)
-        self.process.terminate()
-        self.process.join(_TERMINATE_SECONDS)
         self.process.kill()
         self.process.join()

@@ -1,6 +1,7 @@
 """Watching and subscribing as processes that meet in Redis, and are ended by Ctrl-C."""
 
 import json
+import os
 import re
 import signal
 import socket
@@ -91,6 +92,19 @@ def test_alerts_of_a_camera_reach_a_subscriber_in_another_process(
     assert re.search(r"^\d\d:\d\d:\d\d  gate  BEGIN", out, re.MULTILINE)
     assert "Traceback" not in err
     assert PASSWORD not in out + err + json.dumps([begin, end]) + rest
+
+
+def test_a_service_that_is_stopped_blames_no_camera(clip: Path, tmp_path: Path, tiny_bundle: Path) -> None:
+    with RtspServer(clip) as server:
+        config = written(tmp_path / "heed.toml", f'[[source]]\nname = "gate"\nurl = "{server.url}"\n')
+        with process("watch", "--config", config, "--bundle", tiny_bundle, "--state", tmp_path / "state") as watching:
+            assert watching.stderr is not None
+            while watching.stderr.readline() != "gate: running\n":
+                assert watching.poll() is None
+            os.killpg(watching.pid, signal.SIGTERM)
+            _, err = watching.communicate(timeout=30)
+    assert err.splitlines()[0] == "heed: SIGTERM: ending; once more ends at once"
+    assert "crashed" not in err
 
 
 def test_cameras_that_refuse_are_told_without_a_password_and_tried_again(
