@@ -91,7 +91,8 @@ def reason(error: BaseException, options: dict[str, Any]) -> str:
         if isinstance(error, kind):
             return said
     if isinstance(error, redis.TimeoutError):
-        return f"no answer within {options['socket_timeout']:g} s"
+        seconds = options.get("socket_timeout")
+        return f"no answer within {seconds:g} s" if seconds else "no answer in time"
     if isinstance(cause, ssl.SSLError):
         return f"no TLS: {(cause.reason or 'refused').replace('_', ' ').lower()}"
     if isinstance(cause, OSError) and cause.strerror:

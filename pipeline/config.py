@@ -95,7 +95,7 @@ class RedisConfig(Section):
     """Where alerts go."""
 
     url: SecretStr | None = None
-    """`redis://`, `rediss://` or `unix://`; none means the embedded Redis under the state folder."""
+    """`redis://`, `rediss://`, `unix://`, `redis+sentinel://` or `redis+cluster://`; none means the embedded Redis."""
 
 
 class LogConfig(Section):
