@@ -37,6 +37,9 @@ _ORT_ERRORS: Final = (
 )
 """ONNX Runtime's errors have no root of their own."""
 
+_Shapes = Sequence[Sequence[int | str]]
+"""Sizes of several arrays, without the batch."""
+
 
 class Judgement(NamedTuple):
     """What fusion thinks of B windows, as logits."""
@@ -170,16 +173,24 @@ def _session(bundle: Bundle, name: str, provider: str, threads: int) -> ort.Infe
 
 def _check_shapes(bundle: Bundle, sessions: dict[str, ort.InferenceSession]) -> None:
     spec = bundle.spec
-    expected = {
-        "video": [spec.num_frames, spec.frame_size, spec.frame_size, 3],
-        "audio": [spec.num_samples],
-        "fusion": [spec.context, len(MODALITIES), spec.token_size],
+    frames, token = [spec.num_frames, spec.frame_size, spec.frame_size, 3], [spec.token_size]
+    tokens = [spec.context, len(MODALITIES), spec.token_size]
+    expected: dict[str, tuple[_Shapes, _Shapes]] = {
+        "video": ([frames], [token]),
+        "audio": ([[spec.num_samples]], [token]),
+        "text": ([["length"], ["length"]], [token]),
+        "fusion": ([tokens, tokens[:2]], [[], [len(spec.labels)], [len(MODALITIES)]]),
     }
-    for name, shape in expected.items():
-        found = list(sessions[name].get_inputs()[0].shape[1:])
-        if found != shape:
+    for name, (takes, gives) in expected.items():
+        found = (_shapes(sessions[name].get_inputs()), _shapes(sessions[name].get_outputs()))
+        if found != (takes, gives):
             path = bundle.folder / f"{name}.onnx"
-            raise BundleError(f"bundle: {path}: takes windows of {found}, the spec says {shape}; export it again")
-    classes = sessions["fusion"].get_outputs()[1].shape[1]
-    if classes != len(spec.labels):
-        raise BundleError(f"bundle: {bundle.folder}: {classes} classes, {len(spec.labels)} labels; export it again")
+            raise BundleError(f"bundle: {path}: {_arrow(*found)}, the spec {_arrow(takes, gives)}; export it again")
+
+
+def _shapes(nodes: Sequence[ort.NodeArg]) -> _Shapes:
+    return [list(node.shape[1:]) for node in nodes]
+
+
+def _arrow(takes: _Shapes, gives: _Shapes) -> str:
+    return f"takes {', '.join(map(str, takes)) or 'nothing'} and gives {', '.join(map(str, gives)) or 'nothing'}"
