@@ -36,9 +36,11 @@ class _Section(BaseModel):
 
 
 class Calibration(_Section):
-    """How logits become probabilities: `sigmoid(scale * logit + bias)`."""
+    """How logits become probabilities: `sigmoid(scale * logit + bias)`; the joint one has `late * loudest` added."""
 
     anomaly: Line
+    late: float = 0.0
+    """Of the log-sum-exp of the present modalities' own calibrated logits. Bundles of 0.1.0 have none."""
     modalities: dict[str, Line]
 
 

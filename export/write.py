@@ -81,6 +81,7 @@ def _manifest(network: Network, report: dict[str, Any], folder: Path, metrics: d
         threshold=report["calibration"]["threshold"],
         calibration=Calibration(
             anomaly=tuple(report["calibration"]["anomaly"]),
+            late=report["calibration"]["late"],
             modalities={name: tuple(line) for name, line in report["calibration"]["modalities"].items()},
         ),
         data=tuple(Source(**material) for material in report["materials"]),

@@ -1,6 +1,7 @@
 """Logits to probabilities, and the probability from which on a window is an anomaly."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,27 +15,45 @@ Line = tuple[float, float]
 """Scale and bias of a logit."""
 
 
-def calibrate(judged: Judgement, present: Tensor, truth: Tensor, own: Sequence[Line]) -> tuple[Line, Tensor]:
+class Joint(NamedTuple):
+    """How the joint judgement is made: `sigmoid(scale * fused + late * loudest + bias)`."""
+
+    scale: float
+    """Of the fused logit."""
+    bias: float
+    late: float
+    """Of late fusion: the log-sum-exp of the present modalities' own calibrated logits."""
+
+
+def calibrate(
+    judged: Judgement, present: Tensor, truth: Tensor, own: Sequence[Line], late: float
+) -> tuple[Joint, Tensor]:
     """Calibrates the joint judgement, as the scorer will use it.
 
-    A modality that is alone has nothing to be fused with: its own calibrated judgement stands.
+    It is a mean of two calibrated logits, that of fusion and that of late fusion, calibrated once more. A modality
+    that is alone has nothing to be fused with: its own calibrated judgement stands.
 
     Args:
         judged: B windows.
         present: bool (B, M), what there was at each.
         truth: bool (B,), whether each is anomalous.
         own: the line of each modality's own judgement.
+        late: share of late fusion in the mean.
 
     Returns:
-        The line of the joint judgement, and the calibrated logits (B,).
+        How the joint judgement is made, and the calibrated logits (B,).
     """
-    is_alone = present.sum(dim=1) == 1
-    fused = ~is_alone
-    learnable = truth[fused].any() and not truth[fused].all()
-    line = platt(judged.anomaly[fused], truth[fused]) if learnable else (1.0, 0.0)
     lines = torch.tensor(own)
-    alone = torch.where(present, lines[:, 0] * judged.modalities + lines[:, 1], 0.0).sum(dim=1)
-    return line, torch.where(is_alone, alone, line[0] * judged.anomaly + line[1])
+    said = torch.where(present, lines[:, 0] * judged.modalities + lines[:, 1], -torch.inf)
+    loudest, num = said.logsumexp(dim=1), present.sum(dim=1)
+    several = num > 1
+    if not truth[several].any() or truth[several].all():
+        return Joint(1.0, 0.0, 0.0), torch.where(num == 1, loudest, judged.anomaly)
+    scale, bias = platt(judged.anomaly[several], truth[several])
+    mean = (1 - late) * (scale * judged.anomaly + bias) + late * torch.where(num > 0, loudest, 0.0)
+    again, more = platt(mean[several], truth[several])
+    joint = Joint(again * (1 - late) * scale, again * (1 - late) * bias + more, again * late)
+    return joint, torch.where(num == 1, loudest, again * mean + more)
 
 
 def choose_threshold(ordinary: NDArray[np.float32], share: float) -> float:

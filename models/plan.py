@@ -181,6 +181,8 @@ class FusionPlan(Plan):
     decay: float = Field(default=0.05, ge=0)
     drop_modality: float = Field(default=0.3, ge=0, lt=1)
     """How often a modality is taken away, so that losing it costs no more than itself."""
+    late: float = Field(default=0.75, ge=0, le=1)
+    """Share of late fusion (log-sum-exp of what each modality says by itself, calibrated) in the joint judgement."""
     train_backbones: bool = False
     """Fine-tune the backbones too. Needs a GPU: every sequence then runs 3 K encoders."""
 

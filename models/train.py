@@ -190,14 +190,20 @@ def _report(network: Network, learned: dict[str, Pool], kept: dict[str, Pool], r
                 logits = network.fusion.heads[m](tokens)[0]
             own[name] = platt(logits, rows.labels[m] > 0)
             auc[name] = roc_auc((rows.labels[m] > 0).numpy(), logits.numpy())
-    line, logits = calibrate(judged, sequences.present[:, -1], truth, [own[name] for name in MODALITIES])
+    lines = [own[name] for name in MODALITIES]
+    made, logits = calibrate(judged, sequences.present[:, -1], truth, lines, recipe.fusion.late)
     auc["composed"] = roc_auc(truth.numpy(), logits.numpy())
     # `sigmoid(scale * logit + bias)` is a probability; from the threshold on, a window is an anomaly.
     threshold = choose_threshold(torch.sigmoid(logits)[~truth].numpy(), recipe.false_alarm_share)
     return {
         "recipe": recipe.model_dump(mode="json", exclude=_PATHS),
         "materials": [{"name": part.name or "not stated", "licence": part.licence} for part in recipe.materials],
-        "calibration": {"anomaly": line, "modalities": own, "threshold": threshold},
+        "calibration": {
+            "anomaly": (made.scale, made.bias),
+            "late": made.late,
+            "modalities": own,
+            "threshold": threshold,
+        },
         "validation_auc": {name: round(value, 4) for name, value in auc.items()},
         "windows": {
             part: {name: _counts(pool) for name, pool in pools.items()}

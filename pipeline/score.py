@@ -169,7 +169,9 @@ class Scorer:
         own = lines[:, 0] * judged.modalities.astype(np.float64) + lines[:, 1]  # (P * B, M)
         now = kept[:, :, -1].reshape(-1, len(MODALITIES))
         # A modality that is alone has nothing to be fused with: its own judgement stands.
-        logits = np.where(now.sum(axis=1) == 1, np.where(now, own, 0.0).sum(axis=1), fused).reshape(passes, batch).T
+        loudest = np.logaddexp.reduce(np.where(now, own, -np.inf), axis=1)
+        joint = fused + calibration.late * np.where(now.any(axis=1), loudest, 0.0)
+        logits = np.where(now.sum(axis=1) == 1, loudest, joint).reshape(passes, batch).T
         return logits, _softmax(judged.classes[:batch].astype(np.float64)), _sigmoid(own[:batch])
 
     def _scores(

@@ -1,6 +1,7 @@
 """Scores of a bundle of untrained networks: they mean nothing, but are different for different windows."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from export.bundle import open_bundle
+from export.bundle import Calibration, open_bundle
 from export.runtime import Runtime
 from models.spec import MODALITIES
 from pipeline.score import CONDITIONS, Scorer, Scores
@@ -19,7 +20,12 @@ ORIGIN = datetime(2026, 11, 22, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def runtime(tiny_bundle: Path) -> Runtime:
-    return Runtime(open_bundle(tiny_bundle), "cpu", threads=1)
+    """Its calibration is so gentle that probabilities differ where logits do: the network knows its few windows."""
+    bundle = open_bundle(tiny_bundle)
+    lines = {"video": (0.2, 0.1), "audio": (0.3, -0.1), "text": (0.25, 0.0)}
+    calibration = Calibration(anomaly=(0.2, 0.1), late=0.5, modalities=lines)
+    gentle = replace(bundle, manifest=bundle.manifest.model_copy(update={"calibration": calibration}))
+    return Runtime(gentle, "cpu", threads=1)
 
 
 def window(source: str, index: int, *, session: int = 0, has: Sequence[str] = MODALITIES) -> Window:
@@ -84,12 +90,17 @@ def by_hand(runtime: Runtime, past: dict[int, Window]) -> tuple[float, dict[str,
 
 def calibrated(runtime: Runtime, tokens: NDArray[np.float32], present: NDArray[np.bool_]) -> float:
     calibration, judged = runtime.bundle.manifest.calibration, runtime.fusion(tokens, present)
-    here = [m for m in range(len(MODALITIES)) if present[0, -1, m]]
-    if len(here) == 1:
-        scale, bias = calibration.modalities[MODALITIES[here[0]]]
-        return float(scale * judged.modalities[0, here[0]] + bias)
+    lines = [calibration.modalities[name] for name in MODALITIES]
+    own = [
+        scale * logit + bias
+        for (scale, bias), logit, here in zip(lines, judged.modalities[0], present[0, -1], strict=True)
+        if here
+    ]
+    if len(own) == 1:
+        return float(own[0])
     scale, bias = calibration.anomaly
-    return float(scale * judged.anomaly[0] + bias)
+    loudest = np.log(np.exp(own).sum()) if own else 0.0
+    return float(scale * judged.anomaly[0] + bias + calibration.late * loudest)
 
 
 def test_windows_score_the_same_in_one_batch_as_one_by_one(runtime: Runtime) -> None:
@@ -183,7 +194,8 @@ def test_a_source_may_have_its_own_threshold(runtime: Runtime) -> None:
     mine, other = Scorer(runtime, {"a": 0.0001}).score([window("a", 0), window("b", 0)])
     assert (mine.threshold, mine.is_anomaly) == (0.0001, True)
     assert other.threshold == runtime.bundle.manifest.threshold
-    assert not Scorer(runtime, {"a": 0.9999}).score([window("a", 0)])[0].is_anomaly
+    higher = mine.anomaly + (1 - mine.anomaly) / 2
+    assert not Scorer(runtime, {"a": higher}).score([window("a", 0)])[0].is_anomaly
 
 
 def test_classes_are_probabilities_and_the_likeliest_names_it(runtime: Runtime) -> None:
