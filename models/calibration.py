@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.fusion import Judgement
+from models.spec import NOTHING
 from models.statistics import platt
 
 Line = tuple[float, float]
@@ -45,12 +46,13 @@ def calibrate(
     """
     lines = torch.tensor(own)
     said = torch.where(present, lines[:, 0] * judged.modalities + lines[:, 1], -torch.inf)
-    loudest, num = said.logsumexp(dim=1), present.sum(dim=1)
+    num = present.sum(dim=1)
+    loudest = torch.where(num > 0, said.logsumexp(dim=1), NOTHING)
     several = num > 1
     if not truth[several].any() or truth[several].all():
         return Joint(1.0, 0.0, 0.0), torch.where(num == 1, loudest, judged.anomaly)
     scale, bias = platt(judged.anomaly[several], truth[several])
-    mean = (1 - late) * (scale * judged.anomaly + bias) + late * torch.where(num > 0, loudest, 0.0)
+    mean = (1 - late) * (scale * judged.anomaly + bias) + late * loudest
     again, more = platt(mean[several], truth[several])
     joint = Joint(again * (1 - late) * scale, again * (1 - late) * bias + more, again * late)
     return joint, torch.where(num == 1, loudest, again * mean + more)

@@ -9,6 +9,9 @@ MODALITIES: Final = ("video", "audio", "text")
 NORMAL: Final = "normal"
 """The label of everything that is not an anomaly."""
 
+NOTHING: Final = -3.0
+"""Logit of late fusion for a window in which there is nothing to see, hear or read: ordinary, most likely."""
+
 
 @dataclass(frozen=True, slots=True)
 class Spec:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.runtime import Runtime
-from models.spec import MODALITIES
+from models.spec import MODALITIES, NOTHING
 from pipeline.window import Window
 
 CONDITIONS: Final = {
@@ -169,8 +169,8 @@ class Scorer:
         own = lines[:, 0] * judged.modalities.astype(np.float64) + lines[:, 1]  # (P * B, M)
         now = kept[:, :, -1].reshape(-1, len(MODALITIES))
         # A modality that is alone has nothing to be fused with: its own judgement stands.
-        loudest = np.logaddexp.reduce(np.where(now, own, -np.inf), axis=1)
-        joint = fused + calibration.late * np.where(now.any(axis=1), loudest, 0.0)
+        loudest = np.where(now.any(axis=1), np.logaddexp.reduce(np.where(now, own, -np.inf), axis=1), NOTHING)
+        joint = fused + calibration.late * loudest
         logits = np.where(now.sum(axis=1) == 1, loudest, joint).reshape(passes, batch).T
         return logits, _softmax(judged.classes[:batch].astype(np.float64)), _sigmoid(own[:batch])
 

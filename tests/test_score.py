@@ -99,7 +99,7 @@ def calibrated(runtime: Runtime, tokens: NDArray[np.float32], present: NDArray[n
     if len(own) == 1:
         return float(own[0])
     scale, bias = calibration.anomaly
-    loudest = np.log(np.exp(own).sum()) if own else 0.0
+    loudest = np.log(np.exp(own).sum()) if own else -3.0
     return float(scale * judged.anomaly[0] + bias + calibration.late * loudest)
 
 
