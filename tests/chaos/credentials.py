@@ -169,7 +169,8 @@ class _Parrot(socketserver.ThreadingTCPServer):
 
 class _Answer(socketserver.StreamRequestHandler):
     server: _Parrot
-    timeout = 2
+    timeout = 0.05
+    """Seconds: who connects to some kinds of address waits to be spoken to."""
 
     def handle(self) -> None:
         with contextlib.suppress(OSError):
