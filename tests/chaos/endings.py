@@ -177,8 +177,8 @@ def _is_clean_log(watch: Watch) -> bool:
 
 
 def _has_traceback(text: str) -> bool:
-    """Whether there is one that goes through our code: Python's own start has no other words for a Ctrl-C."""
-    return "Traceback" in text and "/pipeline/" in text
+    """Whether there is one that goes through our `main`: Python's own start has no other words for a Ctrl-C."""
+    return "Traceback" in text and "/pipeline/" in text and ", in main" in text
 
 
 def _wait_for_moment(rng: random.Random) -> None:
