@@ -108,7 +108,7 @@ def open_tokenizer(path: Path, spec: Spec) -> Tokenizer:
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # noqa: BLE001 tokenizers has no narrower one
-        reason = str(error).splitlines()[0]
+        reason = next(iter(str(error).splitlines()), type(error).__name__)  # some say nothing
         raise BundleError(f"bundle: {path}: no tokenizer: {reason}; export it again") from None
     tokenizer.enable_truncation(spec.num_tokens)
     tokenizer.no_padding()
@@ -168,7 +168,7 @@ def _session(bundle: Bundle, name: str, provider: str, threads: int) -> ort.Infe
     try:
         return ort.InferenceSession(str(path), options, providers=providers)
     except _ORT_ERRORS as error:
-        reason = str(error).splitlines()[0]
+        reason = next(iter(str(error).splitlines()), type(error).__name__)  # some say nothing
         raise BundleError(f"bundle: {path}: ONNX Runtime cannot load it: {reason}; export it again") from None
 
 
