@@ -70,7 +70,7 @@ def from_url(url: str) -> Client:
         BrokerError: it is not a URL of a Redis, or no node of the cluster answers.
     """
     try:
-        parts = urlsplit(url)
+        parts = _split(url)
         if _FIXED & parse_qs(parts.query).keys():
             raise ValueError
         match parts.scheme.partition("+"):
@@ -159,6 +159,13 @@ def _cluster(parts: SplitResult) -> redis.RedisCluster:
         cause = error.__cause__ or error
         where = ",".join(f"{host}:{port}" for host, port in _hosts(parts))
         raise BrokerError(f"redis: {where}: {reason(cause, options)}; {remedy(cause)}") from None
+
+
+def _split(url: str) -> SplitResult:
+    """`urlsplit`, which takes an IPv6 address only where there is no other address before it."""
+    scheme, mark, rest = url.partition("://")
+    end = min((rest.find(sign) for sign in "/?#" if sign in rest), default=len(rest))
+    return urlsplit(f"{scheme}{mark}{rest[end:]}")._replace(netloc=rest[:end])
 
 
 def _hosts(parts: SplitResult) -> list[tuple[str, int]]:
