@@ -10,7 +10,7 @@ import redis
 from alerts import keys
 from alerts.alert import Alert
 from alerts.errors import AlertFormatError
-from alerts.link import BLOCK_MS, Link, entries, read_alert
+from alerts.link import BLOCK_MS, Link, as_text, entries, read_alert
 
 _log = logging.getLogger(__name__)
 
@@ -18,13 +18,13 @@ _log = logging.getLogger(__name__)
 def newest(server: redis.Redis) -> str:
     """Id of the newest entry."""
     found = server.xrevrange(keys.STREAM, count=1)
-    return _text(found[0][0] or b"0-0") if found else "0-0"
+    return as_text(found[0][0] or b"0-0") if found else "0-0"
 
 
 def kept(server: redis.Redis, name: str, first: str) -> str:
     """The place of the reader of this name: the entry it was done with last, or, for a new one, `first`."""
     server.hsetnx(keys.READERS, name, first)
-    return _text(server.hget(keys.READERS, name) or first)
+    return as_text(server.hget(keys.READERS, name) or first)
 
 
 def followed(link: Link, last: str, name: str | None) -> Iterator[Alert]:
@@ -42,7 +42,7 @@ def followed(link: Link, last: str, name: str | None) -> Iterator[Alert]:
             if not found:
                 last = _rewound(last, link.ask(newest) or last)
             for entry_id, fields in found:
-                last = _text(entry_id)
+                last = as_text(entry_id)
                 try:
                     yield read_alert(fields)
                 except AlertFormatError as error:
@@ -70,7 +70,3 @@ def _rewound(last: str, newest: str) -> str:
 def _order(entry_id: str) -> tuple[int, int]:
     milliseconds, _, number = entry_id.partition("-")
     return int(milliseconds), int(number or 0)
-
-
-def _text(data: bytes | str) -> str:
-    return data if isinstance(data, str) else data.decode(errors="replace")

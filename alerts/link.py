@@ -74,6 +74,11 @@ def entries(reply: Any) -> list[Entry]:
     return list(reply[0][1]) if reply else []
 
 
+def as_text(data: bytes | str) -> str:
+    """What Redis holds, as text."""
+    return data if isinstance(data, str) else data.decode(errors="replace")
+
+
 def read_alert(fields: dict[bytes, bytes]) -> Alert:
     """The alert in an entry.
 

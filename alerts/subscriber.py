@@ -20,7 +20,7 @@ from alerts.connect import connect, default_state, node
 from alerts.errors import BrokerError, SubscriberError
 from alerts.follower import followed, kept, newest
 from alerts.group import create_group, dismiss_gone, shared
-from alerts.link import Link
+from alerts.link import Link, as_text
 
 
 class Options(TypedDict, total=False):
@@ -146,11 +146,7 @@ def states(client: Client) -> dict[str, dict[str, str]]:
     except FAILURES as error:
         raise BrokerError(complaint(client, error)) from None
     return {
-        _text(name).removeprefix(keys.STATE): {_text(field): _text(value) for field, value in found.items()}
+        as_text(name).removeprefix(keys.STATE): {as_text(field): as_text(value) for field, value in found.items()}
         for name, found in zip(names, hashes, strict=True)
         if found  # empty if it ended in between
     }
-
-
-def _text(data: bytes | str) -> str:
-    return data if isinstance(data, str) else data.decode(errors="replace")
