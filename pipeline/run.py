@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -12,6 +12,7 @@ from export.runtime import Runtime
 from pipeline.camera import Cameras, OnState
 from pipeline.config import Config
 from pipeline.event import Event, EventTracker
+from pipeline.intake import Entry
 from pipeline.live import SourceState
 from pipeline.present import Announce, Present
 from pipeline.score import Scorer, Scores
@@ -32,6 +33,11 @@ class Summary:
     num_dropped: dict[str, int] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     """Sources that were given up, and why."""
+
+    def note_state(self, source: str, state: SourceState) -> None:
+        """How a source is now."""
+        if state.status == "failed":
+            self.failed[source] = state.reason
 
 
 def watch(
@@ -58,35 +64,68 @@ def watch(
     summary = Summary()
 
     def note_state(source: str, state: SourceState) -> None:
-        if state.status == "failed":
-            summary.failed[source] = state.reason
+        summary.note_state(source, state)
         present.note_state(source, state)
         on_state(source, state)
 
-    thresholds = {source.name: source.threshold for source in config.source if source.threshold is not None}
-    scorer = Scorer(runtime, thresholds)
-    trackers = {source.name: EventTracker(config.event) for source in config.source}
-    teller = Teller(runtime)
+    scorer, warner = _scorer(config, runtime), Warner(config, runtime, sink, summary)
     cameras = Cameras(config, runtime.spec, note_state)
     present = Present([source.name for source in config.source], runtime.provider, cameras.num_dropped, announce)
     with present, cameras:
-        for batch in cameras.batches(stopped):
-            windows = [entry for entry in batch if isinstance(entry, Window)]
-            judged = iter(scorer.score(windows) if windows else [])
-            for entry in batch:
-                if not isinstance(entry, Window):
-                    _finish(trackers[entry.source], teller, sink, summary)
-                    continue
-                scores = next(judged)
-                summary.num_windows[entry.source] += 1
-                observe(entry, scores)
-                for event in trackers[entry.source].push(scores):
-                    _send(event, teller, sink, summary)
-                present.note_scores(scores)
-        for tracker in trackers.values():
-            _finish(tracker, teller, sink, summary)
+        for window, scores in scored(cameras.batches(stopped), scorer, warner.finish):
+            observe(window, scores)
+            warner.push(scores)
+            present.note_scores(scores)
+        warner.finish_all()
         summary.num_dropped = dict(cameras.num_dropped)
     return summary
+
+
+def scored(
+    batches: Iterable[Sequence[Entry]], scorer: Scorer, ended: Callable[[str], None]
+) -> Iterator[tuple[Window, Scores]]:
+    """Every window with its scores, in the order they came; tells in its turn which source broke off or ended."""
+    for batch in batches:
+        windows = [entry for entry in batch if isinstance(entry, Window)]
+        scores = iter(scorer.score(windows) if windows else [])
+        for entry in batch:
+            if isinstance(entry, Window):
+                yield entry, next(scores)
+            else:
+                ended(entry.source)
+
+
+def _scorer(config: Config, runtime: Runtime) -> Scorer:
+    return Scorer(runtime, {source.name: source.threshold for source in config.source if source.threshold is not None})
+
+
+class Warner:
+    """Scores of all sources to events to alerts, counted in the summary."""
+
+    def __init__(self, config: Config, runtime: Runtime, sink: Sink, summary: Summary) -> None:
+        self._trackers = {source.name: EventTracker(config.event) for source in config.source}
+        self._teller = Teller(runtime)
+        self._sink, self._summary = sink, summary
+
+    def push(self, scores: Scores) -> None:
+        """The next window of a source has been judged."""
+        self._summary.num_windows[scores.source] += 1
+        self._send(self._trackers[scores.source].push(scores))
+
+    def finish(self, source: str) -> None:
+        """No window follows on the source's last: its open event ends."""
+        self._send(self._trackers[source].finish())
+
+    def finish_all(self) -> None:
+        """No window follows on any."""
+        for source in self._trackers:
+            self.finish(source)
+
+    def _send(self, events: Iterable[Event]) -> None:
+        for event in events:
+            if event.kind == "begin":
+                self._summary.num_events[event.source] += 1
+            self._sink(self._teller.alert(event))
 
 
 class Teller:
@@ -126,14 +165,3 @@ class Teller:
             latency_seconds=max(0.0, time.monotonic() - event.closed_at),
             evidence=None,
         )
-
-
-def _send(event: Event, teller: Teller, sink: Sink, summary: Summary) -> None:
-    if event.kind == "begin":
-        summary.num_events[event.source] += 1
-    sink(teller.alert(event))
-
-
-def _finish(tracker: EventTracker, teller: Teller, sink: Sink, summary: Summary) -> None:
-    for event in tracker.finish():
-        _send(event, teller, sink, summary)
