@@ -16,9 +16,13 @@ DEFAULT: Final = Path(__file__).parent / "default"
 """The bundle that ships with Heed."""
 MANIFEST: Final = "bundle.json"
 GRAPHS: Final = (*MODALITIES, "fusion")
-"""Names of the four graphs; each is `NAME.onnx`."""
+"""Names of the four graphs; each is `NAME.onnx`, and `NAME.PRECISION.onnx` in another precision."""
+REFERENCE: Final = "fp32"
+"""What the graphs that every bundle has compute in."""
+PRECISIONS: Final = (REFERENCE, "fp16", "int8")
+"""What graphs may compute in."""
 NEEDED: Final = (*(f"{name}.onnx" for name in GRAPHS), "tokenizer.json")
-"""Files that make the judgement: the bundle's hash is over these, spec and calibration."""
+"""Files that every bundle judges with."""
 
 _MOST_BYTES: Final = 2 << 30
 """Of a file; ONNX itself takes no larger graph."""
@@ -51,6 +55,17 @@ class Source(_Section):
     licence: str
 
 
+class Cost(_Section):
+    """What a precision costs a network: AUC of its token through its own head, over the same labelled windows."""
+
+    auc: float
+    """In this precision."""
+    auc_fp32: float
+    """Of the reference."""
+    windows: int
+    """How many; none of them is one that the precision was calibrated on."""
+
+
 class Manifest(_Section):
     """What `bundle.json` holds."""
 
@@ -67,6 +82,14 @@ class Manifest(_Section):
     """Figures by the name of what was evaluated, as `metrics.json` has them."""
     training: dict[str, Any]
     """The recipe and its validation figures."""
+    precisions: dict[Literal["fp16", "int8"], dict[Literal["video", "audio", "text", "fusion"], Cost]] = {}
+    """Networks that have a graph of another precision beside their reference, by precision."""
+
+    @property
+    def judging(self) -> tuple[str, ...]:
+        """Files that make the judgement: the bundle's hash is over these, spec and calibration."""
+        others = (graph_file(name, precision) for precision, names in self.precisions.items() for name in names)
+        return (*NEEDED, *sorted(others))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +107,16 @@ class Bundle:
         """What alerts call the model."""
         return self.manifest.name
 
+    def graph(self, name: str, precision: str) -> Path:
+        """The graph of a network in a precision, or its reference where there is none of that."""
+        there = graph_file(name, precision) in self.manifest.judging
+        return self.folder / graph_file(name, precision if there else REFERENCE)
+
+
+def graph_file(name: str, precision: str = REFERENCE) -> str:
+    """What the file of a network's graph is called."""
+    return f"{name}.onnx" if precision == REFERENCE else f"{name}.{precision}.onnx"
+
 
 def open_bundle(folder: Path | None = None) -> Bundle:
     """Opens a bundle, or the one that ships with Heed, and checks every hash.
@@ -93,7 +126,7 @@ def open_bundle(folder: Path | None = None) -> Bundle:
     """
     folder = folder or DEFAULT
     manifest = _read_manifest(folder)
-    if missing := sorted(set(NEEDED) - manifest.files.keys()):
+    if missing := sorted(set(manifest.judging) - manifest.files.keys()):
         raise BundleError(f"bundle: {folder}: {MANIFEST} does not list {', '.join(missing)}; export it again")
     for name, expected in manifest.files.items():
         _check_file(folder, name, expected)
@@ -107,7 +140,7 @@ def open_bundle(folder: Path | None = None) -> Bundle:
 def identity(manifest: Manifest) -> str:
     """sha256 of all that makes the judgement; figures and card may change without changing it."""
     judging = {
-        "files": {name: manifest.files[name] for name in NEEDED},
+        "files": {name: manifest.files[name] for name in manifest.judging},
         "spec": manifest.spec,
         "calibration": manifest.calibration.model_dump(mode="json"),
         "threshold": manifest.threshold,

@@ -166,3 +166,52 @@ def test_card_and_figures_are_not_part_of_the_hash(bundle: Path) -> None:
     change(bundle, lambda manifest: manifest["files"].update({"MODEL_CARD.md": file_sha256(bundle / "MODEL_CARD.md")}))
     change(bundle, lambda manifest: manifest["metrics"].update(fights={"clip": {"auc": 0.5}}))
     assert open_bundle(bundle).sha256 == before
+
+
+def add_graph(bundle: Path) -> None:
+    """Gives a bundle an int8 video graph: here a copy of the reference."""
+    shutil.copy(bundle / "video.onnx", bundle / "video.int8.onnx")
+    hashed = {"video.int8.onnx": file_sha256(bundle / "video.int8.onnx")}
+    cost = {"auc": 0.91, "auc_fp32": 0.92, "windows": 40}
+    change(bundle, lambda manifest: manifest["files"].update(hashed))
+    change(bundle, lambda manifest: manifest.update(precisions={"int8": {"video": cost}}))
+
+
+def test_a_graph_is_that_of_the_precision_or_the_reference(bundle: Path) -> None:
+    add_graph(bundle)
+    opened = open_bundle(bundle)
+    assert opened.graph("video", "int8") == bundle / "video.int8.onnx"
+    assert opened.graph("video", "fp32") == bundle / "video.onnx"
+    assert opened.graph("video", "fp16") == bundle / "video.onnx"
+    assert opened.graph("text", "int8") == bundle / "text.onnx"
+
+
+def test_graphs_of_other_precisions_are_part_of_the_hash(bundle: Path) -> None:
+    before = open_bundle(bundle).sha256
+    add_graph(bundle)
+    manifest = open_bundle(bundle).manifest
+    changed = manifest.model_copy(update={"files": {**manifest.files, "video.int8.onnx": "0" * 64}})
+    assert len({before, identity(manifest), identity(changed)}) == 3
+
+
+def test_a_bundle_of_before_there_were_precisions_opens_with_its_hash(bundle: Path) -> None:
+    before = open_bundle(bundle).sha256
+    change(bundle, lambda manifest: manifest.pop("precisions", None))
+    assert open_bundle(bundle).sha256 == before
+    assert open_bundle(bundle).graph("video", "int8") == bundle / "video.onnx"
+
+
+def test_a_graph_of_another_precision_that_is_not_there_is_named(bundle: Path) -> None:
+    add_graph(bundle)
+    (bundle / "video.int8.onnx").unlink()
+    with pytest.raises(BundleError, match=r"video\.int8\.onnx: No such file or directory; fetch or export the bundle"):
+        open_bundle(bundle)
+    change(bundle, lambda manifest: manifest["files"].pop("video.int8.onnx"))
+    with pytest.raises(BundleError, match=r"bundle\.json does not list video\.int8\.onnx; export it again"):
+        open_bundle(bundle)
+
+
+def test_a_precision_that_is_none_is_named(bundle: Path) -> None:
+    change(bundle, lambda manifest: manifest.update(precisions={"int4": {}}))
+    with pytest.raises(BundleError, match=r"precisions\.int4\.\[key\]: Input should be 'fp16' or 'int8'"):
+        open_bundle(bundle)
