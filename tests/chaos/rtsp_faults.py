@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from conftest import SERVERS, RedisServer
+from conftest import EXECUTABLE, RedisServer
 from media_files import write_media
 from rtsp_server import RtspServer
 
@@ -62,7 +62,7 @@ def run(rng: random.Random, folder: Path, scale: float) -> dict[str, float]:
     files = _files(folder)
     servers = [RtspServer(files[0], _USER, _PASSWORD) for _ in _ATTACKED]
     with (
-        RedisServer(SERVERS["system"] or str(SERVERS["bundled"]), folder) as redis,
+        RedisServer(EXECUTABLE, folder) as redis,
         RtspServer(quiet) as bystander,
         servers[0],
         servers[1],

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import psutil
-from conftest import SERVERS, RedisServer
+from conftest import EXECUTABLE, RedisServer
 from rtsp_server import RtspServer
 
 from .alarm_bundle import write_alarm_bundle
@@ -68,7 +68,7 @@ def run(rng: random.Random, folder: Path, scale: float) -> dict[str, float]:
     bundle, script = write_alarm_bundle(folder / "bundle"), write_script(folder / "script.mp4")
     ended = threading.Event()
     with ExitStack() as stack:
-        redis = stack.enter_context(RedisServer(SERVERS["system"] or str(SERVERS["bundled"]), folder))
+        redis = stack.enter_context(RedisServer(EXECUTABLE, folder))
         servers = {name: stack.enter_context(RtspServer(script)) for name in _PERIODS}
         flow = stack.enter_context(Flow(redis.url))
         urls = {name: server.url for name, server in servers.items()}
