@@ -108,6 +108,9 @@ def evaluate(
     to: Annotated[
         Path | None, typer.Option("--out", help="Folder for report.html, metrics.json and windows.csv.")
     ] = None,
+    route: Annotated[
+        bool, typer.Option("--route", help="Run only the encoders that windows need, as `heed watch` does.")
+    ] = False,
     compare: Annotated[
         list[Path] | None, typer.Option(help="Folder of other results over the same labels; may be repeated.")
     ] = None,
@@ -133,6 +136,7 @@ def evaluate(
             to,
             kind=kind,
             strict=strict,
+            route=route,
             compare=compare or [],
             command=shlex.join(["heed", *sys.argv[1:]]),
             progress=lambda done, total: bar.update(task, completed=done, total=total),

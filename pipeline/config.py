@@ -74,6 +74,21 @@ class EngineConfig(Section):
     """Windows kept per source while the engine is busy. Live: the oldest is dropped, counted. Files: readers wait."""
 
 
+class RouteConfig(Section):
+    """Which encoders a window needs: where nothing unusual happens, the last token is kept."""
+
+    enabled: bool = True
+    """In `heed watch`; `heed evaluate` computes everything unless it is told to `--route`."""
+    tolerance: float = Field(default=5, ge=0)
+    """Median deviations over its usual motion and loudness that are nothing unusual on a source."""
+    explore_seconds: float = Field(default=10, gt=0)
+    """No token is kept for longer: so often every source is computed whole, whatever happens."""
+    near: float = Field(default=0.3, ge=0, le=1)
+    """After a score of `near * threshold` or more the next window is computed whole."""
+    first_windows: int = Field(default=4, ge=1)
+    """Windows of a session that are computed whole at its beginning."""
+
+
 class EventConfig(Section):
     """When windows become an event."""
 
@@ -113,6 +128,7 @@ class Config(Section):
     source: tuple[SourceConfig, ...] = ()
     live: LiveConfig = LiveConfig()
     engine: EngineConfig = EngineConfig()
+    route: RouteConfig = RouteConfig()
     event: EventConfig = EventConfig()
     redis: RedisConfig = RedisConfig()
     log: LogConfig = LogConfig()

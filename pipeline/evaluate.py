@@ -21,6 +21,7 @@ from pipeline.figures import BASELINES, figures
 from pipeline.labels import listed_name, rows_by_path
 from pipeline.offline import Progress, score_files
 from pipeline.report.runs import Run, labels_sha256, read_runs
+from pipeline.route import Router
 from pipeline.score import CONDITIONS
 from pipeline.scored import ScoredFile, ScoredWindow, row_windows
 from pipeline.versions import versions
@@ -50,6 +51,7 @@ def evaluate(
     *,
     kind: Format = Format.AUTO,
     strict: bool = False,
+    route: bool = False,
     compare: Sequence[Path] = (),
     command: str | None = None,
     progress: Progress = lambda _done, _all: None,
@@ -60,10 +62,11 @@ def evaluate(
     Args:
         labels: a labels file, the annotations of a data set, or a folder of folders named by label.
         bundle: folder of the model; none means the configuration's.
-        config: `engine` and `event` are used.
+        config: `engine`, `event` and, to route, `route` are used.
         out: folder for `report.html`, `metrics.json` and `windows.csv`; none writes nothing.
         kind: form of the labels; `auto` tells it by what is in them.
         strict: whether a file that is not there or cannot be read is an error.
+        route: compute only what routing asks for, as `heed watch` does.
         compare: folders of other results over the same labels, for the report.
         command: how this was asked for, for the report.
         progress: called after every batch.
@@ -82,8 +85,9 @@ def evaluate(
         _make_folder(out)
     others = read_runs(compare, rows, labels, has_report=out is not None)
     runtime = _open(bundle, config.engine)
+    router = Router(config.route, config.event) if route else None
     began = time.perf_counter()
-    files, unread = score_files(rows, runtime, config, progress, strict=strict)
+    files, unread = score_files(rows, runtime, config, progress, strict=strict, router=router)
     speed = _speed(files, time.perf_counter() - began)
     failed = [*unread.items(), *((file.path, error) for file in files for error in _rows_without_window(file))]
     for _, error in failed:
@@ -94,6 +98,7 @@ def evaluate(
         "bundle": {"name": runtime.bundle.name, "sha256": runtime.bundle.sha256, "provider": runtime.provider},
         **figures(files, runtime.bundle.manifest.threshold, config.event.confirm_windows),
         "speed": speed,
+        "routing": None if router is None else _routing(router),
         "labels": {"path": str(labels), "sha256": labels_sha256(rows, labels)},
         "run": {"command": command, "at": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC", "versions": versions()},
         "failed": [{"path": listed_name(path, labels), "error": error} for path, error in failed],
@@ -133,6 +138,11 @@ def _speed(files: Sequence[ScoredFile], seconds: float) -> dict[str, float | Non
         "media_seconds": media_seconds,
         "wall_seconds": seconds,
     }
+
+
+def _routing(router: Router) -> dict[str, Any]:
+    """Shares of encoder runs that were not needed."""
+    return {"saved": router.saved(), "by_modality": {name: router.saved(modality=name) for name in MODALITIES}}
 
 
 def _windows_csv(files: Sequence[ScoredFile], labels: Path) -> str:

@@ -188,6 +188,7 @@ def _tell_state(source: str, state: SourceState) -> None:
 
 def _tell_summary(summary: Summary, source: str) -> None:
     windows, events = summary.num_windows[source], summary.num_events[source]
-    dropped = summary.num_dropped.get(source, 0)
+    dropped, saved = summary.num_dropped.get(source, 0), summary.saved.get(source, 0.0)
     told = {"event": "summary", "source": source, "windows": windows, "events": events, "dropped": dropped}
-    _log.info("%d windows, %d event(s), %d dropped", windows, events, dropped, extra=told)
+    line = "%d windows, %d event(s), %d dropped, %.0f %% of encoder runs saved"
+    _log.info(line, windows, events, dropped, 100 * saved, extra={**told, "saved": round(saved, 3)})

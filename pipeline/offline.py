@@ -15,6 +15,7 @@ from pipeline.errors import SourceError
 from pipeline.event import Event, events
 from pipeline.labels import Row
 from pipeline.media import open_media
+from pipeline.route import Router
 from pipeline.score import CONDITIONS, Scorer, Scores
 from pipeline.scored import FoundEvent, ScoredFile, ScoredWindow
 from pipeline.window import Window, windows
@@ -94,7 +95,13 @@ class Reading:
 
 
 def score_files(
-    rows: dict[Path, list[Row]], runtime: Runtime, config: Config, progress: Progress, *, strict: bool = False
+    rows: dict[Path, list[Row]],
+    runtime: Runtime,
+    config: Config,
+    progress: Progress,
+    *,
+    strict: bool = False,
+    router: Router | None = None,
 ) -> tuple[list[ScoredFile], dict[Path, str]]:
     """Scores every file once.
 
@@ -104,6 +111,7 @@ def score_files(
         config: `engine.max_batch` windows are scored at once; `event` says when they become one.
         progress: called after every batch.
         strict: whether a file that cannot be read is an error; else it is passed over.
+        router: says which encoders a window needs; without one everything is computed.
 
     Returns:
         The files that could be read, in the order of `rows`, and why the others could not.
@@ -112,7 +120,7 @@ def score_files(
         SourceError: `strict`, and a file cannot be read.
     """
     reading = Reading(list(rows), runtime.spec, config.engine.max_batch, strict)
-    scorer = Scorer(runtime, conditions=CONDITIONS)
+    scorer = Scorer(runtime, conditions=CONDITIONS, router=router)
     kept: dict[Path, list[tuple[ScoredWindow, Scores]]] = {path: [] for path in rows}
     stream, num_forgotten = reading.windows(), 0
     while batch := list(islice(stream, config.engine.max_batch)):

@@ -15,6 +15,7 @@ from pipeline.event import Event, EventTracker
 from pipeline.intake import Entry
 from pipeline.live import SourceState
 from pipeline.present import Announce, Present
+from pipeline.route import Router
 from pipeline.score import Scorer, Scores
 from pipeline.window import Window
 
@@ -31,6 +32,8 @@ class Summary:
     num_windows: Counter[str] = field(default_factory=Counter)
     num_events: Counter[str] = field(default_factory=Counter)
     num_dropped: dict[str, int] = field(default_factory=dict)
+    saved: dict[str, float] = field(default_factory=dict)
+    """Share of encoder runs that routing found not needed; none for a source without windows, or unrouted."""
     failed: dict[str, str] = field(default_factory=dict)
     """Sources that were given up, and why."""
 
@@ -68,7 +71,8 @@ def watch(
         present.note_state(source, state)
         on_state(source, state)
 
-    scorer, warner = _scorer(config, runtime), Warner(config, runtime, sink, summary)
+    router = Router(config.route, config.event) if config.route.enabled else None
+    scorer, warner = _scorer(config, runtime, router), Warner(config, runtime, sink, summary)
     cameras = Cameras(config, runtime.spec, note_state)
     present = Present([source.name for source in config.source], runtime.provider, cameras.num_dropped, announce)
     with present, cameras:
@@ -78,6 +82,9 @@ def watch(
             present.note_scores(scores)
         warner.finish_all()
         summary.num_dropped = dict(cameras.num_dropped)
+        if router is not None:
+            shares = {source.name: router.saved(source=source.name) for source in config.source}
+            summary.saved = {source: share for source, share in shares.items() if share is not None}
     return summary
 
 
@@ -95,8 +102,9 @@ def scored(
                 ended(entry.source)
 
 
-def _scorer(config: Config, runtime: Runtime) -> Scorer:
-    return Scorer(runtime, {source.name: source.threshold for source in config.source if source.threshold is not None})
+def _scorer(config: Config, runtime: Runtime, router: Router | None) -> Scorer:
+    thresholds = {source.name: source.threshold for source in config.source if source.threshold is not None}
+    return Scorer(runtime, thresholds, router=router)
 
 
 class Warner:

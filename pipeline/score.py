@@ -1,23 +1,25 @@
 """Scores: what the model thinks of windows, of all sources at once."""
 
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import combinations
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from export.runtime import Runtime
 from models.spec import MODALITIES, NOTHING
+from pipeline.route import Router
 from pipeline.window import Window
 
 CONDITIONS: Final = {
     "_".join(subset): subset for size in range(1, 1 + len(MODALITIES)) for subset in combinations(MODALITIES, size)
 }
 """All that a source may have, by name: `video`, …, `video_audio`, …, `video_audio_text`."""
+_Encode = Callable[[Any], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +32,11 @@ class ModalityScore:
     """Calibrated anomaly probability by this sense alone; none when it is not present."""
     contribution: float | None
     """How much the calibrated logit falls without this sense; none when it is not present."""
+    age_seconds: float | None
+    """Since the window that its token was made of: 0 is this one; none when it is not present."""
 
 
-_ABSENT = ModalityScore(False, None, None)
+_ABSENT = ModalityScore(False, None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,11 @@ class Scores:
         return self.anomaly >= self.threshold
 
     @property
+    def computed(self) -> frozenset[str]:
+        """The modalities whose encoder ran over this window."""
+        return frozenset(name for name, own in self.modalities.items() if own.age_seconds == 0)
+
+    @property
     def label(self) -> str:
         """The likeliest kind of anomaly."""
         return max(self.classes, key=lambda label: self.classes[label])
@@ -89,6 +98,7 @@ class Scorer:
         runtime: Runtime,
         thresholds: Mapping[str, float] | None = None,
         conditions: Mapping[str, Sequence[str]] | None = None,
+        router: Router | None = None,
     ) -> None:
         """Begins with no memory.
 
@@ -97,8 +107,9 @@ class Scorer:
             thresholds: of sources that do not use the bundle's.
             conditions: modalities by the condition's name. Each window is judged with those alone, too, for which only
                 fusion runs again: to measure, not to watch.
+            router: says which tokens may be kept; without one everything is computed.
         """
-        self._runtime = runtime
+        self._runtime, self._router = runtime, router
         self._thresholds = dict(thresholds or {})
         self._conditions = dict(conditions or {})
         leave_one_out = [[name for name in MODALITIES if name != left_out] for left_out in MODALITIES]
@@ -108,30 +119,46 @@ class Scorer:
 
     def score(self, windows: Sequence[Window]) -> list[Scores]:
         """Scores windows of any sources; those of one source come in order."""
-        tokens, present = self._encode(windows)
-        past, there = zip(*map(self._remember, windows, tokens, present), strict=True)
-        logits, classes, own = self._fuse(np.stack(past), np.stack(there))
-        return list(map(self._scores, windows, present, logits, classes, own))
+        if self._router is None:
+            return self._score(windows, [dict.fromkeys(_parts(window), 0.0) for window in windows])
+        found: dict[int, Scores] = {}
+        for turn in _turns(windows):
+            batch = [windows[place] for place in turn]
+            scores = self._score(batch, [self._router.ages(window) for window in batch])
+            for window, each in zip(batch, scores, strict=True):
+                self._router.note(window, each.anomaly, each.threshold)
+            found |= zip(turn, scores, strict=True)
+        return [found[place] for place in range(len(windows))]
 
     def forget(self, source: str) -> None:
         """Drops a source's memory."""
         self._memory.pop(source, None)
+        if self._router is not None:
+            self._router.forget(source)
 
-    def _encode(self, windows: Sequence[Window]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Tokens (B, M, D) and presence (B, M); an encoder runs only over windows that have something for it."""
-        tokens = np.zeros((len(windows), len(MODALITIES), self._runtime.spec.token_size), np.float32)
-        frames = [(i, window.frames) for i, window in enumerate(windows) if window.frames is not None]
-        samples = [(i, window.samples) for i, window in enumerate(windows) if window.samples is not None]
-        texts = [(i, window.text) for i, window in enumerate(windows) if window.text]
-        present = np.zeros(tokens.shape[:2], np.bool_)
-        for m, places in enumerate(([i for i, _ in frames], [i for i, _ in samples], [i for i, _ in texts])):
-            present[places, m] = True
-        if frames:
-            tokens[present[:, 0], 0] = self._runtime.video(np.stack([part for _, part in frames]))
-        if samples:
-            tokens[present[:, 1], 1] = self._runtime.audio(np.stack([part for _, part in samples]))
-        if texts:
-            tokens[present[:, 2], 2] = self._runtime.text([part for _, part in texts])
+    def _score(self, windows: Sequence[Window], ages: Sequence[Mapping[str, float]]) -> list[Scores]:
+        """Scores windows, of which tokens of an age are taken from the source's last window."""
+        tokens, present = self._encode(windows, ages)
+        past, there = zip(*map(self._remember, windows, tokens, present), strict=True)
+        logits, classes, own = self._fuse(np.stack(past), np.stack(there))
+        return list(map(self._scores, windows, ages, logits, classes, own))
+
+    def _encode(
+        self, windows: Sequence[Window], ages: Sequence[Mapping[str, float]]
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Tokens (B, M, D) and presence (B, M); an encoder runs only over windows that need it."""
+        present = np.array([[name in each for name in MODALITIES] for each in ages])
+        runtime = self._runtime
+        tokens = np.zeros((*present.shape, runtime.spec.token_size), np.float32)
+        encoders: dict[str, _Encode] = {"video": runtime.video, "audio": runtime.audio, "text": runtime.text}
+        for m, name in enumerate(MODALITIES):
+            new = [place for place, each in enumerate(ages) if each.get(name) == 0]
+            for place in np.flatnonzero(present[:, m]).tolist():
+                if place not in new:
+                    tokens[place, m] = self._memory[windows[place].source][-1].tokens[m]
+            if new:
+                parts = [_parts(windows[place])[name] for place in new]
+                tokens[new, m] = encoders[name](parts if name == "text" else np.stack(parts))
         return tokens, present
 
     def _remember(
@@ -177,7 +204,7 @@ class Scorer:
     def _scores(
         self,
         window: Window,
-        present: NDArray[np.bool_],
+        ages: Mapping[str, float],
         logits: NDArray[np.float64],
         classes: NDArray[np.float64],
         own: NDArray[np.float64],
@@ -185,7 +212,7 @@ class Scorer:
         bundle, conditions_from = self._runtime.bundle, 1 + len(MODALITIES)
         contributions = logits[0] - logits[1:conditions_from]
         modalities = {
-            name: ModalityScore(True, float(own[m]), float(contributions[m])) if present[m] else _ABSENT
+            name: ModalityScore(True, float(own[m]), float(contributions[m]), ages[name]) if name in ages else _ABSENT
             for m, name in enumerate(MODALITIES)
         }
         return Scores(
@@ -203,6 +230,24 @@ class Scorer:
             text=window.text,
             conditions=dict(zip(self._conditions, map(float, _sigmoid(logits[conditions_from:])), strict=True)),
         )
+
+
+def _parts(window: Window) -> dict[str, Any]:
+    """What there is for each encoder."""
+    parts = {"video": window.frames, "audio": window.samples, "text": window.text or None}
+    return {name: part for name, part in parts.items() if part is not None}
+
+
+def _turns(windows: Sequence[Window]) -> list[list[int]]:
+    """Places of the sources' first windows, then of their second ones …: routing one needs the last one's score."""
+    turns: list[list[int]] = []
+    seen = Counter[str]()
+    for place, window in enumerate(windows):
+        if seen[window.source] == len(turns):
+            turns.append([])
+        turns[seen[window.source]].append(place)
+        seen[window.source] += 1
+    return turns
 
 
 def _sigmoid(logits: NDArray[np.float64] | np.float64) -> NDArray[np.float64]:

@@ -101,6 +101,9 @@ def _speed(metrics: dict[str, Any]) -> Iterator[Line]:
     speed = metrics["speed"]
     yield "Windows a second", _value(speed["windows_per_second"], 1), metrics["bundle"]["provider"]
     yield "Real-time factor", _value(speed["real_time_factor"]), f"{speed['media_seconds']:.0f} s of media"
+    if routing := metrics.get("routing"):
+        each = ", ".join(f"{name} {_value(share)}" for name, share in routing["by_modality"].items())
+        yield "Encoder runs saved", _value(routing["saved"]), each
 
 
 def _value(value: float | None, digits: int = 3) -> str:

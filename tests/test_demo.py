@@ -66,7 +66,7 @@ def test_the_screen_fills_the_terminal_and_no_more(width: int, height: int) -> N
 def test_a_source_without_pictures_sound_or_words_is_shown_as_such(share: float) -> None:
     window = replace(_window(0, None), frames=None, samples=None)
     scores = replace(
-        _scores(0, 0.1), modalities=dict.fromkeys(("video", "audio", "text"), ModalityScore(False, None, None))
+        _scores(0, 0.1), modalities=dict.fromkeys(("video", "audio", "text"), ModalityScore(False, None, None, None))
     )
     shown = _text(screen(with_window(DemoState(SCENE), window, scores), 80, 24, share), 80, 24)
     for words in ("nothing to see", "nothing to hear", "no words yet", "–"):
@@ -195,7 +195,7 @@ def _scores(index: int, anomaly: float) -> Scores:
         anomaly=anomaly,
         threshold=0.5,
         classes={"fight": 1.0},
-        modalities={name: ModalityScore(True, anomaly / 2, 0.1) for name in ("video", "audio", "text")},
+        modalities={name: ModalityScore(True, anomaly / 2, 0.1, 0.0) for name in ("video", "audio", "text")},
         text="",
     )
 
