@@ -1,45 +1,20 @@
 """Runs a bundle on ONNX Runtime, on the provider that was asked for, and says which one it really is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
-from onnxruntime.capi import onnxruntime_pybind11_state as state
 from tokenizers import Tokenizer
 
-from export.bundle import GRAPHS, Bundle
-from export.errors import BundleError, ProviderError
+from export.bundle import GRAPHS, REFERENCE, Bundle
+from export.choice import choose_precisions, choose_provider
+from export.errors import BundleError
+from export.session import ANY, BUCKETS, Session, Shapes, open_session
 from models.spec import MODALITIES, Spec
 
-PROVIDERS: Final = {
-    "tensorrt": "TensorrtExecutionProvider",
-    "cuda": "CUDAExecutionProvider",
-    "openvino": "OpenVINOExecutionProvider",
-    "cpu": "CPUExecutionProvider",
-}
-"""ONNX Runtime's name of each provider."""
-_OPTIONS: Final[dict[str, dict[str, Any]]] = {
-    "cuda": {"cudnn_conv_algo_search": "HEURISTIC", "arena_extend_strategy": "kSameAsRequested"},
-}
-NVIDIA: Final = Path("/dev/nvidiactl")
-"""There when the driver has found a GPU of theirs."""
-_FATAL_ONLY = 4
-_ORT_ERRORS: Final = (
-    RuntimeError,
-    ValueError,  # a name within that is not UTF-8
-    *(
-        getattr(state, name)
-        for name in ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented")
-    ),
-)
-"""ONNX Runtime's errors have no root of their own."""
-
-_Shapes = Sequence[Sequence[int | str]]
-"""Sizes of several arrays, without the batch."""
-_ANY: Final = "any"
+_ON_GPU: Final = frozenset({"cuda", "tensorrt"})
 
 
 class Judgement(NamedTuple):
@@ -56,47 +31,67 @@ class Judgement(NamedTuple):
 class Runtime:
     """The four graphs of a bundle, ready to run."""
 
-    def __init__(self, bundle: Bundle, provider: str = "auto", *, allow_cpu: bool = False, threads: int = 0) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        provider: str = "auto",
+        *,
+        allow_cpu: bool = False,
+        threads: int = 0,
+        precision: str = "auto",
+    ) -> None:
         """Opens the sessions.
 
         Args:
             bundle: opened and checked.
             provider: `auto`, or one of `PROVIDERS`.
             allow_cpu: take the CPU when the named provider cannot be used.
-            threads: of ONNX Runtime; 0 means one for every core.
+            threads: of each session; 0 means one for every core.
+            precision: `auto`, or one of `PRECISIONS`, for every network that has it.
 
         Raises:
             ProviderError: the named provider cannot be used.
-            BundleError: a graph cannot be loaded or does not fit the spec.
+            BundleError: a graph cannot be loaded or does not fit the spec, or there is none of the named precision.
         """
         self.bundle, self.spec = bundle, bundle.spec
-        self.provider = _choose(provider, bundle, threads, allow_cpu=allow_cpu)
+        self.provider = choose_provider(bundle, provider, allow_cpu=allow_cpu)
         """The provider the sessions really use."""
-        self._sessions = {name: _session(bundle, name, self.provider, threads) for name in GRAPHS}
+        precisions = choose_precisions(bundle, self.provider, precision)
+        self.precision = next((name for name in precisions.values() if name != REFERENCE), REFERENCE)
+        """What is computed in: by the networks that have a graph of it, the others in single precision."""
+        self._sessions = {name: _open(bundle, name, self.provider, precisions[name], threads) for name in GRAPHS}
         _check_shapes(bundle, self._sessions)
         self._tokenizer = open_tokenizer(bundle.folder / "tokenizer.json", self.spec)
+        if self.provider in _ON_GPU:
+            self._warm_up()
 
     def video(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Frames (B, T, H, W, 3) to tokens (B, D)."""
-        return self._run("video", frames)[0]
+        return self._sessions["video"].run(frames)[0]
 
     def audio(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Samples (B, S) to tokens (B, D)."""
-        return self._run("audio", samples)[0]
+        return self._sessions["audio"].run(samples)[0]
 
     def text(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Words of B windows to tokens (B, D)."""
-        return self._run("text", *tokenize(self._tokenizer, texts))[0]
+        # Each other length is another shape, for which a GPU chooses its algorithms anew.
+        length = self.spec.num_tokens if self.provider in _ON_GPU else 0
+        return self._sessions["text"].run(*tokenize(self._tokenizer, texts, length))[0]
 
     def fusion(self, tokens: NDArray[np.float32], present: NDArray[np.bool_]) -> Judgement:
         """Tokens (B, K, M, D) and presence (B, K, M) to a judgement of the last window."""
-        return Judgement(*self._run("fusion", tokens, present))
+        return Judgement(*self._sessions["fusion"].run(tokens, present))
 
-    def _run(self, name: str, *inputs: NDArray[Any]) -> list[NDArray[np.float32]]:
-        session = self._sessions[name]
-        names = (node.name for node in session.get_inputs())
-        outputs: list[NDArray[np.float32]] = session.run(None, dict(zip(names, inputs, strict=True)))
-        return outputs
+    def _warm_up(self) -> None:
+        """Runs every network at every size of batch once, so that no window waits for what a GPU prepares."""
+        spec = self.spec
+        tokens = (spec.context, len(MODALITIES), spec.token_size)
+        for size in BUCKETS:
+            self.video(np.zeros((size, spec.num_frames, spec.frame_size, spec.frame_size, 3), np.uint8))
+            self.audio(np.zeros((size, spec.num_samples), np.float32))
+            self.text([""] * size)
+            self.fusion(np.zeros((size, *tokens), np.float32), np.ones((size, *tokens[:2]), np.bool_))
 
 
 def open_tokenizer(path: Path, spec: Spec) -> Tokenizer:
@@ -115,10 +110,12 @@ def open_tokenizer(path: Path, spec: Spec) -> Tokenizer:
     return tokenizer
 
 
-def tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Token ids and mask, int64 (B, L), L as long as the longest text needs."""
+def tokenize(
+    tokenizer: Tokenizer, texts: Sequence[str], length: int = 0
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Token ids and mask, int64 (B, L), L as long as the longest text needs, and no shorter than `length`."""
     encodings = tokenizer.encode_batch(list(texts))
-    ids = np.zeros((len(encodings), max((len(encoding.ids) for encoding in encodings), default=0)), np.int64)
+    ids = np.zeros((len(encodings), max([length, *(len(encoding.ids) for encoding in encodings)])), np.int64)
     mask = np.zeros_like(ids)
     for row, encoding in enumerate(encodings):
         ids[row, : len(encoding.ids)] = encoding.ids
@@ -126,72 +123,28 @@ def tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> tuple[NDArray[np.int
     return ids, mask
 
 
-def available(bundle: Bundle, provider: str, threads: int = 0) -> bool:
-    """Whether a session of this bundle really runs on this provider here."""
-    if provider == "cpu":
-        return True
-    if PROVIDERS[provider] not in ort.get_available_providers():
-        return False
-    if provider in {"cuda", "tensorrt"} and not NVIDIA.exists():
-        return False
-    try:
-        session = _session(bundle, "fusion", provider, threads)
-    except BundleError:
-        return False
-    return bool(session.get_providers()[0] == PROVIDERS[provider])
+def _open(bundle: Bundle, name: str, provider: str, precision: str, threads: int) -> Session:
+    # OpenVINO gains where the work is; small networks open sooner on ONNX Runtime, and run as fast.
+    where = "cpu" if provider == "openvino" and name != "video" else provider
+    return open_session(bundle.graph(name, precision), where, threads)
 
 
-def _choose(provider: str, bundle: Bundle, threads: int, *, allow_cpu: bool) -> str:
-    if provider == "auto":
-        return next(name for name in ("cuda", "openvino", "cpu") if available(bundle, name, threads))
-    if provider not in PROVIDERS:
-        raise ProviderError(f"provider: {provider}: not known; choose auto, {', '.join(PROVIDERS)}")
-    if available(bundle, provider, threads):
-        return provider
-    if allow_cpu:
-        return "cpu"
-    raise ProviderError(
-        f"provider: {provider}: ONNX Runtime cannot use it here; see `heed doctor`, or allow the CPU with --allow-cpu"
-    )
-
-
-def _session(bundle: Bundle, name: str, provider: str, threads: int) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = _FATAL_ONLY
-    # Four sessions share the cores with the decoders: a thread without work must sleep.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    if provider in {"cuda", "tensorrt"}:
-        ort.preload_dlls()  # CUDA and cuDNN out of the packages that heed[gpu] brings
-    providers: list[Any] = [(PROVIDERS[provider], _OPTIONS.get(provider, {}))]
-    path = bundle.folder / f"{name}.onnx"
-    try:
-        return ort.InferenceSession(str(path), options, providers=providers)
-    except _ORT_ERRORS as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)  # some say nothing
-        raise BundleError(f"bundle: {path}: ONNX Runtime cannot load it: {reason}; export it again") from None
-
-
-def _check_shapes(bundle: Bundle, sessions: dict[str, ort.InferenceSession]) -> None:
+def _check_shapes(bundle: Bundle, sessions: Mapping[str, Session]) -> None:
     spec = bundle.spec
     frames, token = [spec.num_frames, spec.frame_size, spec.frame_size, 3], [spec.token_size]
     tokens = [spec.context, len(MODALITIES), spec.token_size]
-    expected: dict[str, tuple[_Shapes, _Shapes]] = {
+    expected: dict[str, tuple[Shapes, Shapes]] = {
         "video": ([frames], [token]),
         "audio": ([[spec.num_samples]], [token]),
-        "text": ([[_ANY], [_ANY]], [token]),
+        "text": ([[ANY], [ANY]], [token]),
         "fusion": ([tokens, tokens[:2]], [[], [len(spec.labels)], [len(MODALITIES)]]),
     }
     for name, (takes, gives) in expected.items():
-        found = (_shapes(sessions[name].get_inputs()), _shapes(sessions[name].get_outputs()))
+        found = (sessions[name].takes, sessions[name].gives)
         if found != (takes, gives):
             path = bundle.folder / f"{name}.onnx"
             raise BundleError(f"bundle: {path}: {_arrow(*found)}, the spec {_arrow(takes, gives)}; export it again")
 
 
-def _shapes(nodes: Sequence[ort.NodeArg]) -> _Shapes:
-    return [[size if isinstance(size, int) else _ANY for size in node.shape[1:]] for node in nodes]
-
-
-def _arrow(takes: _Shapes, gives: _Shapes) -> str:
+def _arrow(takes: Shapes, gives: Shapes) -> str:
     return f"takes {', '.join(map(str, takes)) or 'nothing'} and gives {', '.join(map(str, gives)) or 'nothing'}"

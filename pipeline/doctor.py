@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import av
-import onnxruntime
 import redis
 from av.codec.codec import UnknownCodecError
 
@@ -19,8 +18,9 @@ from alerts.connect import connect, from_url
 from alerts.errors import BrokerError
 from alerts.private import make_private
 from export.bundle import DEFAULT, Bundle, open_bundle
-from export.errors import BundleError
-from export.runtime import NVIDIA, PROVIDERS, Runtime, available
+from export.choice import NVIDIA, PROVIDERS, available, installed
+from export.errors import BundleError, ProviderError
+from export.runtime import Runtime
 from pipeline.versions import versions
 
 DECODERS: Final = (
@@ -89,10 +89,10 @@ def _rows(report: Mapping[str, Any]) -> Iterator[tuple[str, bool | None, str]]:
     for name in ("decoders", "protocols"):
         section = report[name]
         yield name, not section["error"], section["error"] or " ".join(section["found"])
-    about = f"{model['name']}, {str(model['sha256'])[:12]}…, runs on {model['provider']}"
+    about = f"{model['name']}, {str(model['sha256'])[:12]}…, runs on {model['provider']} in {model['precision']}"
     yield "bundle", not model["error"], model["error"] or about
     for name, provider in report["providers"]["found"].items():
-        yield name, provider["runs"] or None, _said_of(provider)
+        yield name, provider["runs"] or None, _said_of(name, provider)
     if report["providers"]["error"]:
         yield "gpu", False, report["providers"]["error"]
     for name in ("state", "redis"):
@@ -101,9 +101,9 @@ def _rows(report: Mapping[str, Any]) -> Iterator[tuple[str, bool | None, str]]:
     yield "training", train["installed"] or None, "installed" if train["installed"] else "not installed: heed[train]"
 
 
-def _said_of(provider: Mapping[str, bool | None]) -> str:
-    if not provider["compiled_in"]:
-        return "not in this ONNX Runtime"
+def _said_of(name: str, provider: Mapping[str, bool | None]) -> str:
+    if not provider["installed"]:
+        return "not installed: heed[openvino]" if name == "openvino" else "not in this ONNX Runtime"
     if provider["runs"] is None:
         return "not tried without a bundle"
     return "runs" if provider["runs"] else "in this ONNX Runtime, does not run here"
@@ -151,21 +151,21 @@ def _speaks(scheme: str) -> bool:
 
 def _bundle(folder: Path | None) -> tuple[Bundle | None, dict[str, Any]]:
     """Opens all four graphs, on the provider that `auto` would take."""
-    section: dict[str, Any] = {"folder": str(folder or DEFAULT), "name": None, "sha256": None, "provider": None}
+    unknown = dict.fromkeys(("name", "sha256", "provider", "precision"))
+    section: dict[str, Any] = {"folder": str(folder or DEFAULT), **unknown}
     try:
         opened = open_bundle(folder)
         runtime = Runtime(opened)
-    except BundleError as error:
+    except (BundleError, ProviderError) as error:
         return None, {**section, "error": str(error)}
-    about = {"name": opened.name, "sha256": opened.sha256, "provider": runtime.provider, "error": None}
-    return opened, {**section, **about}
+    about = {"name": opened.name, "sha256": opened.sha256, "provider": runtime.provider, "precision": runtime.precision}
+    return opened, {**section, **about, "error": None}
 
 
 def _providers(bundle: Bundle | None) -> dict[str, Any]:
-    compiled_in = set(onnxruntime.get_available_providers())
     found = {
-        name: {"compiled_in": theirs in compiled_in, "runs": None if bundle is None else available(bundle, name)}
-        for name, theirs in PROVIDERS.items()
+        name: {"installed": installed(name), "runs": None if bundle is None else available(bundle, name)}
+        for name in PROVIDERS
     }
     error = None
     if NVIDIA.exists() and found["cuda"]["runs"] is False:

@@ -60,7 +60,7 @@ def test_a_whole_bundle_and_a_redis_are_healthy(tiny_bundle: Path, tmp_path: Pat
     assert report["problems"] == []
     assert report["healthy"]
     assert report["bundle"]["sha256"] == open_bundle(tiny_bundle).sha256
-    assert report["providers"]["found"]["cpu"] == {"compiled_in": True, "runs": True}
+    assert report["providers"]["found"]["cpu"] == {"installed": True, "runs": True}
     assert report["providers"]["found"][report["bundle"]["provider"]]["runs"]
     assert list(lines(report))[-1] == "Healthy."
 

@@ -13,8 +13,9 @@ from tiny import SPEC, probe
 from transformers import AutoTokenizer
 
 from export.bundle import GRAPHS, NEEDED, file_sha256, open_bundle
+from export.choice import at_hand, available, choose_precisions
 from export.errors import BundleError, ProviderError
-from export.runtime import Runtime, available, open_tokenizer, tokenize
+from export.runtime import Runtime, open_tokenizer, tokenize
 from export.write import reference
 from models.network import Network
 from models.spec import MODALITIES
@@ -85,7 +86,7 @@ def test_auto_takes_one_that_can_be_used(tiny_bundle: Path) -> None:
 def test_a_provider_that_is_not_there_is_refused(runtime: Runtime, provider: str) -> None:
     if available(runtime.bundle, provider):
         pytest.skip(f"{provider} can be used here")
-    with pytest.raises(ProviderError, match=f"provider: {provider}: ONNX Runtime cannot use it here; see"):
+    with pytest.raises(ProviderError, match=f"provider: {provider}: it cannot be used here; see"):
         Runtime(runtime.bundle, provider)
     assert Runtime(runtime.bundle, provider, allow_cpu=True, threads=1).provider == "cpu"
 
@@ -93,6 +94,65 @@ def test_a_provider_that_is_not_there_is_refused(runtime: Runtime, provider: str
 def test_an_unknown_provider_is_named(runtime: Runtime) -> None:
     with pytest.raises(ProviderError, match="provider: abacus: not known; choose auto, tensorrt, cuda, openvino, cpu"):
         Runtime(runtime.bundle, "abacus", allow_cpu=True)
+
+
+def _with_precisions(tiny_bundle: Path, folder: Path, **costs: float) -> Path:
+    """A bundle whose named networks have a graph they call int8, with the AUC it cost each."""
+    copy = shutil.copytree(tiny_bundle, folder / "bundle")
+    manifest = json.loads((copy / "bundle.json").read_text())
+    for name in costs:
+        shutil.copy(copy / f"{name}.onnx", copy / f"{name}.int8.onnx")
+        manifest["files"][f"{name}.int8.onnx"] = manifest["files"][f"{name}.onnx"]
+    measured = {name: {"auc": 0.9 - cost, "auc_fp32": 0.9, "windows": 100} for name, cost in costs.items()}
+    manifest["precisions"] = {"int8": measured}
+    (copy / "bundle.json").write_text(json.dumps(manifest))
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("costs", "asked", "computes"),
+    [
+        ({"video": 0.004}, "auto", "int8"),
+        ({"video": 0.006}, "auto", "fp32"),
+        ({"video": 0.006}, "int8", "int8"),
+        ({"video": 0.0, "text": 0.006}, "fp32", "fp32"),
+        ({}, "auto", "fp32"),
+    ],
+)
+def test_a_precision_that_costs_little_is_taken_by_itself(
+    tiny_bundle: Path, tmp_path: Path, costs: dict[str, float], asked: str, computes: str
+) -> None:
+    bundle = open_bundle(_with_precisions(tiny_bundle, tmp_path, **costs))
+    assert Runtime(bundle, "cpu", threads=1, precision=asked).precision == computes
+
+
+def test_a_precision_is_chosen_for_each_network(tiny_bundle: Path, tmp_path: Path) -> None:
+    bundle = open_bundle(_with_precisions(tiny_bundle, tmp_path, video=0.02, text=-0.01))
+    expected = {"video": "fp32", "audio": "fp32", "text": "int8", "fusion": "fp32"}
+    assert choose_precisions(bundle, "cpu", "auto") == expected
+    assert choose_precisions(bundle, "cpu", "int8") == expected | {"video": "int8"}
+    assert ("cpu", "int8") in at_hand(bundle)
+    assert ("cpu", "fp16") not in at_hand(bundle)
+
+
+@pytest.mark.parametrize(
+    ("precision", "complaint"),
+    [
+        ("int8", r"bundle: .*: has no int8 graph; export it with --precision int8"),
+        ("int4", r"precision: int4: not known; choose auto, fp32, fp16, int8"),
+    ],
+)
+def test_a_precision_that_is_not_there_is_named(runtime: Runtime, precision: str, complaint: str) -> None:
+    with pytest.raises((BundleError, ProviderError), match=complaint):
+        Runtime(runtime.bundle, "cpu", precision=precision)
+
+
+def test_openvino_gives_the_same_tokens(runtime: Runtime) -> None:
+    pytest.importorskip("openvino", reason="OpenVINO is not installed: heed[openvino]")
+    other = Runtime(runtime.bundle, "openvino", threads=1)
+    windows = probe(5, seed=3)
+    assert other.provider == "openvino"
+    np.testing.assert_allclose(other.video(windows["frames"]), runtime.video(windows["frames"]), atol=1e-4)
 
 
 def _rewrite(tiny_bundle: Path, folder: Path, **changes: object) -> Path:
