@@ -5,7 +5,7 @@ from __future__ import annotations  # av.Packet takes a parameter in its stub on
 import io
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
@@ -33,6 +33,7 @@ def write_matroska(
     *,
     pictures: Iterable[NDArray[np.uint8]] | None = None,
     size: tuple[int, int] = (0, 0),
+    x264: Mapping[str, str] = X264,
     sound: NDArray[np.float32] | None = None,
     sound_codec: Literal["aac", "flac"] = "aac",
     sample_rate: int = 16_000,
@@ -46,6 +47,7 @@ def write_matroska(
         fps: pictures a second.
         pictures: RGB, (H, W, 3).
         size: their width and height, both even.
+        x264: libx264's options.
         sound: mono, (S,) in [-1, 1].
         sound_codec: `aac`, or `flac`, which loses nothing that 16 bits hold.
         sample_rate: of the sound, in Hz.
@@ -60,7 +62,7 @@ def write_matroska(
             tracks: list[Track] = []
             if pictures is not None:
                 width, height = size
-                seen = output.add_stream("libx264", fps, X264, width=width, height=height, pix_fmt="yuv420p")
+                seen = output.add_stream("libx264", fps, dict(x264), width=width, height=height, pix_fmt="yuv420p")
                 seen.thread_count = 1
                 tracks.append(_video(seen, pictures, fps))
             if sound is not None:

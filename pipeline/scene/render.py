@@ -27,7 +27,7 @@ def render(scene: Scene, path: Path, progress: Callable[[float], None] | None = 
         ConfigError: an act has a label or a show that cannot be staged.
         OSError: the file cannot be written.
     """
-    staged = _staged(scene)
+    staged = staged_of(scene)
     write_matroska(
         path,
         len(staged.times),
@@ -46,12 +46,17 @@ def render_sound(scene: Scene, path: Path) -> None:
     Raises:
         ConfigError, OSError: as for `render`.
     """
-    staged = _staged(scene)
+    staged = staged_of(scene)
     track = soundtrack(scene, staged)
     write_matroska(path, len(staged.times), scene.fps, sound=track, sound_codec="flac", sample_rate=sound.RATE)
 
 
-def _staged(scene: Scene) -> Stage:
+def staged_of(scene: Scene) -> Stage:
+    """Who and what is where in a scene, and when.
+
+    Raises:
+        ConfigError: an act has a label or a show that cannot be staged.
+    """
     meetings = list(_meetings(scene))
     times = np.arange(round(scene.duration_seconds * scene.fps)) / scene.fps
     return stage(np.random.default_rng([scene.seed, 2]), meetings, times, scene.width, scene.height)
