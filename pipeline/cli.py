@@ -14,6 +14,7 @@ from alerts.errors import AlertsError
 from export.errors import ExportError
 from models.errors import ModelsError
 from pipeline.annotations.read import Format
+from pipeline.bench.command import app as bench_command
 from pipeline.config import Config, read_config
 from pipeline.errors import HeedError
 from pipeline.live_commands import app as live_commands
@@ -43,7 +44,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.registered_commands += [*live_commands.registered_commands, *model_commands.registered_commands]
+for commands in (live_commands, model_commands, bench_command):
+    app.registered_commands += commands.registered_commands
 _log = logging.getLogger(__name__)
 
 

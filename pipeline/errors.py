@@ -61,3 +61,9 @@ class LabelsError(HeedError, ValueError):
     """A labels file is wrong."""
 
     exit_code = 2
+
+
+class BenchStoppedError(HeedError, InterruptedError):
+    """The user has ended a benchmark before its end."""
+
+    exit_code = 130
