@@ -2,7 +2,6 @@
 
 import multiprocessing
 import resource
-import signal
 import sys
 import threading
 import time
@@ -10,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Self
@@ -19,12 +17,12 @@ from models.spec import Spec
 from pipeline.config import Config, LiveConfig, SourceConfig
 from pipeline.container import file_path
 from pipeline.errors import SourceError
+from pipeline.forks import kill, start_process, start_server
 from pipeline.intake import Broken, Ended, Entry, Intake
 from pipeline.live import Pauses, SourceState, Status, sessions
 from pipeline.pulse import Pulse
 from pipeline.window import Window, windows
 
-_SPAWN = multiprocessing.get_context("spawn")  # a fork would take the engine's threads and sessions along
 CRASHES_A_MINUTE = 5
 """A source whose process crashes more often is given up."""
 _EXIT_SECONDS = 0.7
@@ -79,7 +77,8 @@ class Cameras:
         self._watchdog = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
     def __enter__(self) -> Self:
-        resource_tracker.ensure_running()  # else a process' start does, and lifts the mask of SIGINT
+        with suppress(OSError):  # told by each camera that cannot be started
+            start_server()
         for thread in (*self._readers, self._watchdog):
             thread.start()
         return self
@@ -93,7 +92,7 @@ class Cameras:
         for reader in self._readers:
             reader.join(max(0.0, until - time.monotonic()))
         for life in list(self._lives.values()):
-            life.process.kill()  # one that stands still in the middle of a window holds its reader up
+            life.kill()  # one that stands still in the middle of a window holds its reader up
         for reader in self._readers:
             reader.join(_EXIT_SECONDS)
 
@@ -115,9 +114,6 @@ class Cameras:
 
     def _keep(self, source: SourceConfig) -> None:
         """Runs a source's process, and anew when it crashes or hangs."""
-        # Ctrl-C, and a service that is stopped, reach the whole group, but it is the engine that says when to stop, and
-        # kills: a camera's process has nothing to put in order. Processes inherit this mask.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         crashes: deque[float] = deque(maxlen=CRASHES_A_MINUTE)
         pauses = Pauses(self._config.live)
         session = 0
@@ -175,12 +171,9 @@ class _Life:
         self._is_waiting = False
         is_file = file_path(source.url.get_secret_value()) is not None
         self._due_seconds = None if is_file else live.first_frame_seconds
-        self._pipe, theirs = _SPAWN.Pipe()
-        self.process = _SPAWN.Process(
-            target=run_camera, args=(source, spec, live, session, theirs), name=f"heed {source.name}", daemon=True
-        )
-        self.process.start()
-        theirs.close()
+        self._pipe, theirs = multiprocessing.Pipe()
+        with theirs:
+            self.process = start_process(f"heed {source.name}", run_camera, source, spec, live, session, theirs)
 
     def messages(self, stopped: threading.Event) -> Iterator[SourceState | tuple[Window, bool]]:
         """What the process sends, until it has ended or is to end."""
@@ -202,7 +195,7 @@ class _Life:
         if self._due_seconds is None or self._quiet_seconds < self._due_seconds:
             return
         self.hangs = True
-        self.process.kill()
+        self.kill()
 
     def why(self) -> str:
         """Why it came to its end."""
@@ -215,5 +208,9 @@ class _Life:
     def end(self, patience_seconds: float) -> None:
         """Waits for the process, and kills it if it goes on."""
         self.process.join(patience_seconds)
-        self.process.kill()
+        self.kill()
         self.process.join()
+
+    def kill(self) -> None:
+        """Ends the process at once."""
+        kill(self.process)

@@ -231,6 +231,23 @@ def test_a_camera_process_killed_while_it_waits_does_not_hold_up_the_end(long_cl
         assert time.monotonic() - began < 2
 
 
+def test_cameras_outlive_the_server_that_they_were_forked_from(long_clip: Path, runtime: Runtime) -> None:
+    with Watching(config(("gate", long_clip), ("yard", long_clip), queue_windows=1), runtime) as seen:
+        wait_until(lambda: "running" in seen.statuses("gate") and "running" in seen.statuses("yard"), 60)
+        gate = psutil.Process(camera_process("gate"))
+        server = gate.parent()
+        assert server is not None
+        assert server.pid != os.getpid()
+        server.kill()
+        gate.kill()
+        wait_until(lambda: "reconnecting" in seen.statuses("gate"), 60)
+        seen.join()
+    assert seen.statuses("gate") == ["starting", "running", "reconnecting", "starting", "running", "ended"]
+    assert seen.statuses("yard") == ["starting", "running", "ended"]
+    assert [window.index for window in seen.windows if window.source == "yard"] == list(range(11))
+    assert seen.summary.failed == {}
+
+
 @pytest.fixture
 def broken_off(tmp_path: Path) -> Iterator[str]:
     """Where a web server gives half of a file, and hangs up."""
@@ -311,8 +328,8 @@ def test_an_engine_that_is_slow_and_a_file_that_takes_its_time_are_no_stall(
     assert seen.statuses("gate") == ["starting", "running", "ended"]
 
 
-def test_the_process_of_a_source_may_have_so_much_memory_and_no_more(clip: Path, runtime: Runtime) -> None:
-    with Watching(config(("gate", clip), queue_windows=1), runtime) as seen:
+def test_the_process_of_a_source_may_have_so_much_memory_and_no_more(long_clip: Path, runtime: Runtime) -> None:
+    with Watching(config(("gate", long_clip), queue_windows=1), runtime) as seen:
         wait_until(lambda: seen.windows, 60)
         most, _ = psutil.Process(camera_process("gate")).rlimit(psutil.RLIMIT_DATA)
     assert most == 2048 * 2**20

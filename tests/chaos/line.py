@@ -154,7 +154,9 @@ class Watch:
     def cameras(self) -> list[psutil.Process]:
         """The camera processes; empty when the engine is gone."""
         with contextlib.suppress(psutil.NoSuchProcess):
-            return [child for child in psutil.Process(self.pid).children() if _is_camera(child)]
+            children = psutil.Process(self.pid).children(recursive=True)
+            servers = {child.pid for child in children if _has_word(child, "multiprocessing.forkserver")}
+            return [child for child in children if child.ppid() in servers or _has_word(child, "spawn_main")]
         return []
 
     def group(self) -> list[psutil.Process]:
@@ -269,9 +271,9 @@ def _status(said: Said) -> Status | None:
     return Status(said.at, fields["source"], fields["status"], fields.get("reason") or "")
 
 
-def _is_camera(process: psutil.Process) -> bool:
+def _has_word(process: psutil.Process, word: str) -> bool:
     with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-        return any("spawn_main" in word for word in process.cmdline())
+        return any(word in part for part in process.cmdline())
     return False
 
 
