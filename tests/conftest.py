@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +34,20 @@ def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
         if time.monotonic() > deadline:
             pytest.fail(f"did not happen within {seconds} s")
         time.sleep(0.01)
+
+
+def written(path: Path, text: str) -> Path:
+    """The path, where there is now a file with this text."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def refused_port() -> int:
+    """A port where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
 
 
 class RedisProcess:
@@ -97,9 +112,9 @@ class RedisServer(RedisProcess):
     """A private Redis behind a socket file, that keeps what it is told."""
 
     def __init__(self, executable: str, folder: Path, *options: str) -> None:
-        socket = folder / "private.sock"
-        self.url = f"unix://{socket}"
-        command = [executable, "--port", "0", "--unixsocket", str(socket), "--dir", str(folder)]
+        place = folder / "private.sock"
+        self.url = f"unix://{place}"
+        command = [executable, "--port", "0", "--unixsocket", str(place), "--dir", str(folder)]
         command += ["--appendonly", "yes", "--save", "", *options]
         super().__init__(command, redis.Redis.from_url(self.url, protocol=2))
 

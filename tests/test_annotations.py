@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from conftest import written
 from media_files import write_media, write_pictures
 
 from pipeline.annotations.read import Format, read_annotations
@@ -37,12 +38,6 @@ def touched(path: Path) -> Path:
 def video(path: Path, seconds: float = 1.0, frame_rate: int = 25) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     return write_media(path, seconds, has_audio=False, frame_rate=frame_rate)
-
-
-def written(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
 def ped2(folder: Path, *, with_file: bool = True) -> Path:

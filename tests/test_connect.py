@@ -66,11 +66,9 @@ def test_a_redis_that_answers_is_used(redis_server: RedisServer, tmp_path: Path)
     assert not (tmp_path / "state").exists()
 
 
-def test_a_refused_port_is_named_with_its_remedy(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    told = refusal(f"redis://u:{PASSWORD}@127.0.0.1:{port}/2", tmp_path)
-    assert told == f"redis: 127.0.0.1:{port}/2: connection refused; start it or leave --redis out"
+def test_a_refused_port_is_named_with_its_remedy(refused_port: int, tmp_path: Path) -> None:
+    told = refusal(f"redis://u:{PASSWORD}@127.0.0.1:{refused_port}/2", tmp_path)
+    assert told == f"redis: 127.0.0.1:{refused_port}/2: connection refused; start it or leave --redis out"
 
 
 def test_a_missing_socket_file_is_named(tmp_path: Path) -> None:

@@ -117,11 +117,9 @@ def test_a_camera_that_is_not_plugged_in_is_named() -> None:
 
 
 @pytest.mark.parametrize("scheme", ["rtsp", "http"])
-def test_a_refused_port_is_told_without_the_password(scheme: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+def test_a_refused_port_is_told_without_the_password(scheme: str, refused_port: int) -> None:
     with pytest.raises(SourceRefusedError, match="connection refused; check address and port") as raised:
-        open_media(f"{scheme}://user:{PASSWORD}@127.0.0.1:{port}/a", Spec(), HASTY)
+        open_media(f"{scheme}://user:{PASSWORD}@127.0.0.1:{refused_port}/a", Spec(), HASTY)
     assert PASSWORD not in repr(raised.value)
 
 

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from conftest import written
 from media_files import write_media
 from rtsp_server import RtspServer
 
@@ -28,17 +28,6 @@ END_SECONDS = 4
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_media(tmp_path_factory.mktemp("live") / "clip.mp4", 3.0)
-
-
-@pytest.fixture(scope="module")
-def refused_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
-def written(path: Path, text: str) -> Path:
-    path.write_text(text)
-    return path
 
 
 @contextmanager
