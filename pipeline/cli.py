@@ -28,6 +28,7 @@ from pipeline.terminal import (
     BundleOption,
     ConfigOption,
     JsonOption,
+    PrecisionOption,
     ProviderOption,
     RedisOption,
     StateOption,
@@ -69,13 +70,14 @@ def demo(
     ] = False,
     bundle: BundleOption = None,
     provider: ProviderOption = None,
+    precision: PrecisionOption = None,
     allow_cpu: AllowCpuOption = False,
 ) -> None:
     """Render a scripted street scene, stream it, and show what Heed sees, hears, reads and warns of."""
     from pipeline.demo.play import play
     from pipeline.scene import demo_scene
 
-    settings = merge_options(Config(), bundle=bundle, provider=provider, allow_cpu=allow_cpu)
+    settings = merge_options(Config(), bundle=bundle, provider=provider, precision=precision, allow_cpu=allow_cpu)
     runtime = open_runtime(settings)
     with Stop(tell_stop) as stop, progress_bar() as bar:
         stop.begin()
@@ -119,6 +121,7 @@ def evaluate(
     config: ConfigOption = None,
     bundle: BundleOption = None,
     provider: ProviderOption = None,
+    precision: PrecisionOption = None,
     allow_cpu: AllowCpuOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -127,7 +130,11 @@ def evaluate(
     from pipeline.summary import table
 
     settings = merge_options(
-        read_config(config) if config else Config(), bundle=bundle, provider=provider, allow_cpu=allow_cpu
+        read_config(config) if config else Config(),
+        bundle=bundle,
+        provider=provider,
+        precision=precision,
+        allow_cpu=allow_cpu,
     )
     with progress_bar() as bar:
         task = bar.add_task("files", total=None)

@@ -95,7 +95,12 @@ def evaluate(
     if not files:
         raise SourceError(f"evaluate: {labels}: none of {len(rows)} files can be read; the first: {failed[0][1]}")
     metrics = {
-        "bundle": {"name": runtime.bundle.name, "sha256": runtime.bundle.sha256, "provider": runtime.provider},
+        "bundle": {
+            "name": runtime.bundle.name,
+            "sha256": runtime.bundle.sha256,
+            "provider": runtime.provider,
+            "precision": runtime.precision,
+        },
         **figures(files, runtime.bundle.manifest.threshold, config.event.confirm_windows),
         "speed": speed,
         "routing": None if router is None else _routing(router),
@@ -117,8 +122,13 @@ def _report(run: Run, others: Sequence[Run], labels: Path, runtime: Runtime, con
 
 
 def _open(bundle: Path | None, engine: EngineConfig) -> Runtime:
-    opened = open_bundle(bundle or engine.bundle)
-    return Runtime(opened, engine.provider, allow_cpu=engine.allow_cpu, threads=engine.threads)
+    return Runtime(
+        open_bundle(bundle or engine.bundle),
+        engine.provider,
+        allow_cpu=engine.allow_cpu,
+        threads=engine.threads,
+        precision=engine.precision,
+    )
 
 
 def _rows_without_window(file: ScoredFile) -> Iterator[str]:

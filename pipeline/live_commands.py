@@ -32,6 +32,7 @@ from pipeline.terminal import (
     ConfigOption,
     JsonOption,
     LogFormatOption,
+    PrecisionOption,
     ProviderOption,
     RedisOption,
     StateOption,
@@ -56,6 +57,7 @@ def watch(
     config: ConfigOption = None,
     bundle: BundleOption = None,
     provider: ProviderOption = None,
+    precision: PrecisionOption = None,
     allow_cpu: AllowCpuOption = False,
     pace: Annotated[str, typer.Option(help="auto: files as fast as they go; live: at their own speed.")] = "auto",
     redis: RedisOption = None,
@@ -71,6 +73,7 @@ def watch(
             sources=sources or [],
             bundle=bundle,
             provider=provider,
+            precision=precision,
             allow_cpu=allow_cpu,
             pace=pace,
             redis=redis,
@@ -124,7 +127,13 @@ def subscribe(
 def open_runtime(settings: Config) -> Runtime:
     """The model, on the provider that the settings ask for."""
     engine = settings.engine
-    return Runtime(open_bundle(engine.bundle), engine.provider, allow_cpu=engine.allow_cpu, threads=engine.threads)
+    return Runtime(
+        open_bundle(engine.bundle),
+        engine.provider,
+        allow_cpu=engine.allow_cpu,
+        threads=engine.threads,
+        precision=engine.precision,
+    )
 
 
 def _watch(settings: Config, state: Path | None, stop: Stop) -> Summary:
@@ -133,10 +142,11 @@ def _watch(settings: Config, state: Path | None, stop: Stop) -> Summary:
     runtime = open_runtime(settings)
     with _publisher(settings, state) as publisher:
         stop.begin()
-        num = len(settings.source)
-        _log.info(
-            "%s on %s, %d source(s); Ctrl-C ends", runtime.bundle.name, runtime.provider, num, extra={"event": "start"}
-        )
+        about = (runtime.bundle.name, runtime.provider, runtime.precision, len(settings.source))
+        _log.info("%s on %s in %s, %d source(s); Ctrl-C ends", *about, extra={"event": "start"})
+        if settings.engine.provider not in {"auto", runtime.provider}:
+            asked = settings.engine.provider
+            _log.warning("provider: %s: it cannot be used here; running on %s", asked, runtime.provider)
         sink = partial(_take, publisher)
         summary = run(settings, runtime, sink, stop.asked, announce=publisher.announce, on_state=_tell_state)
     for source in summary.num_windows:

@@ -19,6 +19,7 @@ def merge_options(
     sources: Sequence[str] = (),
     bundle: Path | None = None,
     provider: str | None = None,
+    precision: str | None = None,
     allow_cpu: bool = False,
     pace: str = "auto",
     redis: str | None = None,
@@ -30,7 +31,8 @@ def merge_options(
     """
     data = {name: getattr(config, name) for name in Config.model_fields}
     engine: dict[str, Any] = config.engine.model_dump()
-    engine |= {key: value for key, value in (("bundle", bundle), ("provider", provider)) if value is not None}
+    named_keys = {"bundle": bundle, "provider": provider, "precision": precision}
+    engine |= {key: value for key, value in named_keys.items() if value is not None}
     engine["allow_cpu"] = allow_cpu or config.engine.allow_cpu
     named = [*config.source, *_sources(sources, (source.name for source in config.source), pace)]
     data |= {"engine": engine, "source": tuple(named)}

@@ -27,7 +27,7 @@ class Present:
     def __init__(
         self,
         sources: Iterable[str],
-        provider: str,
+        ran_on: Mapping[str, str],
         num_dropped: Mapping[str, int],
         announce: Announce,
         refresh_seconds: float = REFRESH_SECONDS,
@@ -36,7 +36,7 @@ class Present:
 
         Args:
             sources: their names.
-            provider: what the model runs on.
+            ran_on: the provider and precision of the model.
             num_dropped: windows that each source lost so far; looked at with every announcement.
             announce: called from any thread.
             refresh_seconds: how often all are announced again.
@@ -44,7 +44,7 @@ class Present:
         starting = SourceState("starting", "", datetime.now(UTC))
         self._states = dict.fromkeys(sources, starting)
         self._judgements: dict[str, dict[str, str | float]] = {}
-        self._provider, self._num_dropped, self._announce = provider, num_dropped, announce
+        self._ran_on, self._num_dropped, self._announce = ran_on, num_dropped, announce
         self._refresh_seconds = refresh_seconds
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -72,7 +72,7 @@ class Present:
 
     def note_scores(self, scores: Scores) -> None:
         """What the model thinks of the source's latest window."""
-        judgement = judged(scores, self._provider)
+        judgement = {**judged(scores), **self._ran_on}
         with self._lock:
             self._judgements[scores.source] = judgement
             self._tell(scores.source)
@@ -100,7 +100,7 @@ class Present:
         self._announce(source, about)
 
 
-def judged(scores: Scores, provider: str) -> dict[str, str | float]:
+def judged(scores: Scores) -> dict[str, str | float]:
     """Whether all is normal, by which score, and when."""
     at = scores.origin + timedelta(seconds=scores.end_seconds)
     return {
@@ -109,6 +109,5 @@ def judged(scores: Scores, provider: str) -> dict[str, str | float]:
         "score": round(scores.anomaly, 4),
         "threshold": round(scores.threshold, 4),
         "at": rfc3339(at),
-        "provider": provider,
         "latency_seconds": round(time.monotonic() - scores.closed_at, 4),
     }

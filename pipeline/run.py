@@ -74,7 +74,8 @@ def watch(
     router = Router(config.route, config.event) if config.route.enabled else None
     scorer, warner = _scorer(config, runtime, router), Warner(config, runtime, sink, summary)
     cameras = Cameras(config, runtime.spec, note_state)
-    present = Present([source.name for source in config.source], runtime.provider, cameras.num_dropped, announce)
+    ran_on = {"provider": runtime.provider, "precision": runtime.precision}
+    present = Present([source.name for source in config.source], ran_on, cameras.num_dropped, announce)
     with present, cameras:
         for window, scores in scored(cameras.batches(stopped), scorer, warner.finish):
             observe(window, scores)

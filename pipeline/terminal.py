@@ -22,6 +22,9 @@ BundleOption = Annotated[
 ProviderOption = Annotated[
     str | None, typer.Option(help="auto, cpu, cuda, tensorrt or openvino. One named here and not used is an error.")
 ]
+PrecisionOption = Annotated[
+    str | None, typer.Option(help="auto, fp32, fp16 or int8, for every network that has a graph of it.")
+]
 AllowCpuOption = Annotated[bool, typer.Option("--allow-cpu", help="Run on the CPU when the provider cannot be used.")]
 RedisOption = Annotated[str | None, typer.Option("--redis", help="redis://…; the embedded Redis if left out.")]
 StateOption = Annotated[Path | None, typer.Option("--state", help="State folder (embedded Redis, outbox).")]

@@ -30,7 +30,11 @@ class Told:
         self.states: list[Mapping[str, str | float]] = []
         self.dropped = {"gate": 0}
         self.present = Present(
-            ["gate"], "CPU", self.dropped, lambda _, state: self.states.append(state), refresh_seconds
+            ["gate"],
+            {"provider": "cpu", "precision": "int8"},
+            self.dropped,
+            lambda _, state: self.states.append(state),
+            refresh_seconds,
         )
 
 
@@ -64,7 +68,8 @@ def test_a_window_adds_what_was_thought_of_it() -> None:
         "score": 0.9,
         "threshold": 0.5,
         "at": "2026-11-22T07:15:03.250Z",
-        "provider": "CPU",
+        "provider": "cpu",
+        "precision": "int8",
         "status": "running",
         "reason": "",
         "since": SINCE,
