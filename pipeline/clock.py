@@ -50,8 +50,8 @@ class Clock:
         if self._start_seconds is None:
             self._start_seconds = self._timeline.starts[-1]
         seconds = stamp - self._start_seconds
-        reached = max(self._last_seconds, self._timeline.latest_seconds)
-        if not self._last_seconds - LATE_SECONDS <= seconds <= reached + self._step_seconds:
+        reached = self._reached()
+        if not self._is_near(seconds):
             suspect, self._suspect = self._suspect, stamp
             if suspect is None or not self._goes_on(suspect - self._start_seconds, stamp - suspect):
                 return None
@@ -61,6 +61,13 @@ class Clock:
                 seconds = stamp - self._start_seconds
         self._suspect = None
         return seconds if self._reach(seconds) else None
+
+    def expected(self, pts: int, time_base: Fraction) -> float | None:
+        """Time that a frame will have if the clock goes on as it is; none if that is in doubt. Changes nothing."""
+        if self._start_seconds is None:
+            return None
+        seconds = float(pts * time_base) - self._start_seconds
+        return seconds if self._is_near(seconds) else None
 
     def place(self, pts: int, time_base: Fraction) -> float:
         """Time of a packet that may be far ahead of the other tracks, or behind them: a subtitle's."""
@@ -72,6 +79,12 @@ class Clock:
         seconds = 0.0 if self._last_seconds < 0 else self._last_seconds + step_seconds
         self._reach(seconds)
         return seconds
+
+    def _reached(self) -> float:
+        return max(self._last_seconds, self._timeline.latest_seconds)
+
+    def _is_near(self, seconds: float) -> bool:
+        return self._last_seconds - LATE_SECONDS <= seconds <= self._reached() + self._step_seconds
 
     def _goes_on(self, suspect_seconds: float, step_seconds: float) -> bool:
         """Whether a stamp follows the suspect; the frames of a slow source are as far apart as the suspect was."""

@@ -29,10 +29,17 @@ CAPTIONS_MARK = b"GA94"
 _EDGE_SECONDS = 1e-6
 """A frame this little before a cell counts as in it: time stamps are rounded by containers."""
 _DEFAULT_FRAME_RATE = 25
+_ONE_THREAD_PIXELS = 1920 * 1088
+"""Of pictures that one thread decodes in time; a second one costs memory for pictures of its own."""
+_PROGRESSIVE = (0, 1)
+"""FFmpeg's orders of fields (unknown, progressive) in which a packet is a whole picture."""
 
 
 class VideoTrack:
-    """Pictures: the first of every cell of 1 / frame rate seconds, the only one a window takes. Captions in them."""
+    """Pictures: the first of every cell of 1 / frame rate seconds, the only one a window takes. Captions in them.
+
+    Of the others, those that no other picture is predicted from are not decoded.
+    """
 
     def __init__(self, stream: av.VideoStream, spec: Spec, clock: Clock, reads_captions: bool) -> None:
         self._clock = clock
@@ -40,12 +47,14 @@ class VideoTrack:
         self._cells_per_second = spec.frame_rate
         self._frame_seconds = float(1 / (stream.average_rate or _DEFAULT_FRAME_RATE))
         self._last_cell = -1
+        self._first_stamps: dict[int, int] = {}  # of cells to come, the earliest that was read
         self._reformatter = VideoReformatter()
         self._reads_captions = reads_captions
         self._captions: Captions | None = None
-        stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}  # also when it changes later
-        stream.codec_context.thread_count = 2
-        stream.codec_context.thread_type = "AUTO"
+        self._context = context = stream.codec_context
+        context.options = {"max_pixels": str(MOST_PIXELS)}  # also when it changes later
+        context.thread_count = 1 if context.width * context.height <= _ONE_THREAD_PIXELS else 2
+        context.thread_type = "AUTO"
 
     def items(self, packet: Packet[av.VideoStream]) -> Iterator[Item]:
         """Decodes a packet.
@@ -55,11 +64,12 @@ class VideoTrack:
         """
         if self._reads_captions and self._captions is None and CAPTIONS_MARK in bytes(packet):
             self._captions = Captions()
+        self._context.skip_frame = "NONREF" if self._is_spare(packet) else "DEFAULT"
         for frame in packet.decode():
             seconds = self._seconds(frame)
             if seconds is None:
                 continue
-            cell = math.floor((seconds + _EDGE_SECONDS) * self._cells_per_second)
+            cell = self._cell(seconds)
             if cell > self._last_cell:
                 self._last_cell = cell
                 yield Frame(seconds, self._scaled(frame))
@@ -71,6 +81,27 @@ class VideoTrack:
     def has_captions(self) -> bool:
         """Whether captions were seen so far."""
         return self._captions is not None
+
+    def _is_spare(self, packet: Packet[av.VideoStream]) -> bool:
+        """Whether an earlier picture of its cell has been read, or given out: that is the one a window takes.
+
+        Packets come in the order of decoding; the earliest one of a cell is never spare, wherever it stands.
+        """
+        if packet.pts is None or packet.is_discard or packet.is_corrupt or self._captions is not None:
+            return False
+        if self._context.field_order not in _PROGRESSIVE:
+            return False
+        seconds = self._clock.expected(packet.pts, packet.time_base)
+        if seconds is None:
+            return False
+        self._first_stamps = {cell: pts for cell, pts in self._first_stamps.items() if cell > self._last_cell}
+        cell = self._cell(seconds)
+        first = self._first_stamps.setdefault(cell, packet.pts)
+        self._first_stamps[cell] = min(first, packet.pts)
+        return cell <= self._last_cell or first < packet.pts
+
+    def _cell(self, seconds: float) -> int:
+        return math.floor((seconds + _EDGE_SECONDS) * self._cells_per_second)
 
     def _seconds(self, frame: av.VideoFrame) -> float | None:
         if frame.pts is None or frame.time_base is None:

@@ -35,6 +35,7 @@ def write_media(
     text_codec: str = "srt",
     captions: Sequence[bytes] = (),
     frame_rate: int = 25,
+    num_b_frames: int = 0,
     size: tuple[int, int] = (96, 64),
     audio_codec: str = "aac",
     first_seconds: float = 0.0,
@@ -55,7 +56,7 @@ def write_media(
         tracks = []
         if has_video:
             levels = levels or [level(number) for number in range(round(seconds * frame_rate))]
-            tracks.append(_pictures(container, levels, frame_rate, size, captions, first_seconds))
+            tracks.append(_pictures(container, levels, frame_rate, num_b_frames, size, captions, first_seconds))
         if has_audio:
             tracks.append(_sound(container, beeps(seconds) if sound is None else sound, audio_codec, first_seconds))
         if text is not None:
@@ -126,11 +127,13 @@ def _pictures(
     container: OutputContainer,
     levels: Sequence[int],
     frame_rate: int,
+    num_b_frames: int,
     size: tuple[int, int],
     captions: Sequence[bytes],
     first_seconds: float,
 ) -> Iterator[Packet[Any]]:
-    stream = container.add_stream("libx264", frame_rate, options={"preset": "ultrafast", "bf": "0", "g": "25"})
+    options = {"preset": "ultrafast", "bf": str(num_b_frames), "g": "25"}
+    stream = container.add_stream("libx264", frame_rate, options=options)
     stream.width, stream.height = size
     stream.pix_fmt = "yuv420p"
     stream.time_base = stream.codec_context.time_base = Fraction(1, frame_rate)

@@ -37,6 +37,14 @@ def test_one_corrupted_stamp_changes_nothing(wrong: float, duration_seconds: flo
     assert times(Clock(Timeline(duration_seconds)), stamps) == [0.0, 0.04, None, 0.12, 0.16]
 
 
+def test_what_is_expected_of_a_stamp_changes_nothing_and_a_leap_is_not_expected() -> None:
+    clock = Clock(Timeline(None))
+    assert clock.expected(10_000, MILLISECOND) is None  # before the first stamp
+    assert times(clock, [10.0, 10.04]) == [0.0, 0.04]
+    assert [clock.expected(stamp, MILLISECOND) for stamp in (10_250, 11_000, 80_000, 8_000)] == [0.25, 1, None, None]
+    assert times(clock, [10.08]) == [0.08]
+
+
 def test_a_source_that_sets_its_clock_goes_on_without_a_leap() -> None:
     for leap in (-500.0, 1_700_000_000.0):
         stamps = [1000.0, 1000.04, 1000.0 + leap, 1000.04 + leap, 1000.08 + leap]

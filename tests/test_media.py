@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.video.frame import PictureType
 from media_files import BEEP_LEVEL, beeps, corrupt, level, no_captions, pop_on, write_media
 from numpy.typing import NDArray
 
@@ -64,6 +65,17 @@ def test_the_first_picture_of_every_cell_comes_with_its_time(tmp_path: Path, fra
     assert {(frame.image.shape, frame.image.dtype) for frame in frames} == {((80, 80, 3), np.dtype(np.uint8))}
     brightness = [float(np.median(frame.image)) for frame in frames]
     assert brightness == pytest.approx([level(number) for _, number in expected], abs=4)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_pictures_that_no_window_takes_change_nothing_in_those_it_takes(tmp_path: Path, suffix: str) -> None:
+    path = write_media(tmp_path / f"a{suffix}", 6.0, has_audio=False, frame_rate=30, num_b_frames=3)
+    with av.open(str(path)) as container:
+        every = list(container.decode(video=0))
+    assert any(picture.pict_type == PictureType.B for picture in every)
+    taken = [every[number] for _, number in first_of_each_cell(path)]
+    scaled = [picture.reformat(80, 80, "rgb24", interpolation="AREA").to_ndarray() for picture in taken]
+    np.testing.assert_array_equal(np.stack([frame.image for frame in frames_of(items_of(path))]), np.stack(scaled))
 
 
 def test_pictures_are_red_green_blue_and_squeezed_whole(tmp_path: Path) -> None:
