@@ -45,6 +45,12 @@ def test_the_screen_shows_what_is_seen_heard_read_and_thought() -> None:
     assert "ANOMALY" not in shown
 
 
+def test_words_too_long_for_a_line_go_on_in_the_next() -> None:
+    words = "Give me your money or I will stab you!"
+    shown = _text(screen(with_window(DemoState(SCENE), _window(4, words), _scores(4, 0.1)), 100, 30), 100, 30)
+    assert all(f" {word}" in shown for word in words.split()[1:])
+
+
 def test_an_open_alert_turns_the_state_to_anomaly_and_its_end_back() -> None:
     state = _after(_alert("begin", "fight", 10))
     assert " ANOMALY: fight " in _text(screen(state, 100, 30), 100, 30)
@@ -236,6 +242,7 @@ def _after(*alerts: Alert, seconds: float = 12) -> DemoState:
 
 
 def _text(shown: RenderableType, width: int, height: int) -> str:
-    console = Console(record=True, width=width, height=height, force_terminal=True, file=io.StringIO())
+    file = io.StringIO()
+    console = Console(record=True, width=width, height=height, force_terminal=True, soft_wrap=True, file=file)
     console.print(shown, end="")
     return console.export_text()

@@ -93,6 +93,7 @@ def _hears(state: DemoState, share: float) -> Panel:
 def _reads(state: DemoState) -> Panel:
     is_new = bool(state.window and state.window.text)
     words = Text(f"“{state.line}”" if state.line else "no words yet", style="bold" if is_new else QUIET)
+    words.no_wrap, words.overflow = False, "fold"  # whatever the console does with long lines
     return _panel(state, "reads", words, "text")
 
 
