@@ -18,6 +18,7 @@ from pipeline.config import Config, LiveConfig, SourceConfig
 from pipeline.container import file_path
 from pipeline.errors import SourceError
 from pipeline.forks import kill, start_process, start_server
+from pipeline.handover import receive, send_window
 from pipeline.intake import Broken, Ended, Entry, Intake
 from pipeline.live import Pauses, SourceState, Status, sessions
 from pipeline.pulse import Pulse
@@ -48,7 +49,7 @@ def run_camera(source: SourceConfig, spec: Spec, live: LiveConfig, first_session
             for session, media in enumerate(opened, start=first_session):
                 is_live = media.is_live or source.pace == "live"
                 for window in windows(media, source.name, spec, datetime.now(UTC), session, arrives=media.is_live):
-                    pipe.send((window, is_live))
+                    send_window(pipe, window, is_live=is_live)
         except SourceError as error:  # a file that cannot be read on
             pipe.send(SourceState("failed", str(error), datetime.now(UTC)))
         except MemoryError:
@@ -180,7 +181,7 @@ class _Life:
         with self._pipe as pipe, suppress(EOFError, OSError):  # the latter when it died in the middle of a window
             while not stopped.is_set():
                 self._is_waiting = True
-                message = pipe.recv() if pipe.poll(_POLL_SECONDS) else None
+                message = receive(pipe) if pipe.poll(_POLL_SECONDS) else None
                 self._is_waiting = False
                 if isinstance(message, Pulse):
                     self._quiet_seconds, self._due_seconds = 0.0, message.due_seconds
