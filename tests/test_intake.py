@@ -1,11 +1,13 @@
 """The queues between the sources and the engine."""
 
+import itertools
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from conftest import wait_until
 
 from pipeline.config import EngineConfig
 from pipeline.intake import Broken, Ended, Entry, Intake
@@ -59,6 +61,38 @@ def test_a_batch_is_no_larger_than_configured_and_every_source_has_its_turn() ->
             intake.put(source, window(source, index), is_live=True)
     batches = [indices(intake.take(threading.Event())) for _ in range(3)]
     assert batches == [[("a", 0), ("b", 0)], [("c", 0), ("a", 1)], [("b", 1), ("c", 1)]]
+
+
+def test_a_source_that_floods_does_not_hold_up_another() -> None:
+    intake = Intake(["flood", "slow"], EngineConfig(max_batch=4, queue_windows=4))
+    is_over = threading.Event()
+
+    def flood() -> None:
+        for index in itertools.count():
+            if is_over.is_set():
+                return
+            intake.put("flood", window("flood", index), is_live=True)
+
+    flooding = threading.Thread(target=flood)
+    flooding.start()
+    batches = []
+    for index in range(50):
+        intake.put("slow", window("slow", index), is_live=True)
+        batches.append(indices(intake.take(threading.Event())))
+    wait_until(lambda: intake.num_dropped["flood"])
+    is_over.set()
+    flooding.join()
+    assert all(("slow", index) in batch for index, batch in enumerate(batches))
+    assert intake.num_dropped["slow"] == 0
+
+
+def test_a_source_that_breaks_all_the_time_takes_no_room_from_another() -> None:
+    intake = Intake(["broken", "slow"], EngineConfig(max_batch=4, queue_windows=4))
+    for index in range(20):
+        intake.put("broken", window("broken", index), is_live=True)
+        intake.put("broken", Broken("broken"), is_live=True)
+    intake.put("slow", window("slow", 0), is_live=True)
+    assert ("slow", 0) in indices(intake.take(threading.Event()))
 
 
 def test_batches_end_with_the_last_source() -> None:
