@@ -45,11 +45,15 @@ def available(bundle: Bundle, provider: str) -> bool:
     return True
 
 
-def at_hand(bundle: Bundle) -> Iterator[tuple[str, str]]:
-    """Every provider that runs here, with every precision that the bundle has."""
-    for provider in reversed(PROVIDERS):
-        if available(bundle, provider):
-            yield from ((provider, name) for name in PRECISIONS if name in {REFERENCE, *bundle.manifest.precisions})
+def at_hand(bundle: Bundle, provider: str | None = None) -> Iterator[tuple[str, str]]:
+    """Every precision that the bundle has, on every provider that runs here or on the one that is named.
+
+    Raises:
+        ProviderError: the named one cannot be used.
+    """
+    running = (name for name in reversed(PROVIDERS) if available(bundle, name))
+    for name in running if provider is None else [choose_provider(bundle, provider, allow_cpu=False)]:
+        yield from ((name, each) for each in PRECISIONS if each in {REFERENCE, *bundle.manifest.precisions})
 
 
 def choose_provider(bundle: Bundle, provider: str, *, allow_cpu: bool) -> str:

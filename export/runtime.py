@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,21 +11,11 @@ from tokenizers import Tokenizer
 from export.bundle import GRAPHS, REFERENCE, Bundle
 from export.choice import choose_precisions, choose_provider
 from export.errors import BundleError
+from export.judgement import Judgement
 from export.session import ANY, BUCKETS, Session, Shapes, open_session
 from models.spec import MODALITIES, Spec
 
 _ON_GPU: Final = frozenset({"cuda", "tensorrt"})
-
-
-class Judgement(NamedTuple):
-    """What fusion thinks of B windows, as logits."""
-
-    anomaly: NDArray[np.float32]
-    """(B,)"""
-    classes: NDArray[np.float32]
-    """(B, C)"""
-    modalities: NDArray[np.float32]
-    """(B, M)"""
 
 
 class Runtime:

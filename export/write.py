@@ -58,7 +58,7 @@ def write_bundle(run: Path, out: Path, windows: Arrays, metrics: dict[str, Any],
 
 
 def reference(network: Network, windows: Arrays, tokenizer: Path) -> Arrays:
-    """What torch makes of windows: tokens and anomaly logits, as `run_probe` does with a runtime."""
+    """What torch makes of windows: tokens and logits, as `run_probe` does with a runtime."""
     words = tokenize(open_tokenizer(tokenizer, network.spec), [str(text) for text in windows["texts"]])
     with torch.inference_mode():
         tokens = {
@@ -68,7 +68,8 @@ def reference(network: Network, windows: Arrays, tokenizer: Path) -> Arrays:
         }
         stacked = np.stack([tokens[name] for name in MODALITIES], axis=1)
         sequence, present = map(torch.from_numpy, sequences(stacked, network.spec.context))
-        return {**tokens, "anomaly": network.fusion(sequence, present).anomaly.numpy()}
+        fused = network.fusion(sequence, present)
+        return {**tokens, "anomaly": fused.anomaly.numpy(), "modalities": fused.modalities.numpy()}
 
 
 def _manifest(network: Network, report: dict[str, Any], folder: Path, metrics: dict[str, Any]) -> Manifest:

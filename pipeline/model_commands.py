@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from export.bundle import open_bundle
-from export.runtime import Runtime
 from pipeline.errors import ConfigError
 from pipeline.terminal import JsonOption, err, out, progress_bar
 
@@ -129,28 +128,31 @@ def verify(
     bundle: Annotated[Path | None, typer.Argument(help="Folder of the bundle; the shipped one if left out.")] = None,
     run: Annotated[Path | None, typer.Option(help="Compare with this run's torch networks, computed now.")] = None,
     probe: Annotated[str | None, typer.Option(help="With --run: file whose windows are compared.")] = None,
-    provider: Annotated[str, typer.Option(help="auto, cpu, cuda, tensorrt or openvino.")] = "auto",
+    provider: Annotated[
+        str | None, typer.Option(help="cpu, openvino, cuda or tensorrt; every one that runs here if left out.")
+    ] = None,
+    labels: Annotated[Path | None, typer.Option(help="Labelled files, for the AUC of each as well.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Prove that a bundle judges here as its torch networks did."""
-    from export.parity import verify as compare
+    """Prove that every graph of a bundle judges here as its torch networks did."""
+    from export.parity import check
+    from pipeline.agreement import agreements, table
 
-    runtime = Runtime(open_bundle(bundle), provider)
-    expected = None
+    opened, expected = open_bundle(bundle), None
     if run is not None:
         learning = _training("verify --run")
         with learning.probe_source(probe) as source:
-            expected = learning.torch_reference(run, runtime.bundle.folder, source)
-    parity = compare(runtime, expected)
+            expected = learning.torch_reference(run, opened.folder, source)
+    found = list(agreements(opened, expected, provider, labels))
     if as_json:
-        report = {"provider": runtime.provider, "num_windows": parity.num_windows, "differences": parity.differences}
-        sys.stdout.write(json.dumps(report) + "\n")
-        return
-    against = "torch, computed now" if run is not None else "torch, as recorded in the bundle"
-    out.print(f"{runtime.bundle.name} on {runtime.provider} against {against}, {parity.num_windows} windows")
-    for name, difference in parity.differences.items():
-        what = "probability" if name == "anomaly" else "token"
-        out.print(f"  {name:8} {what:12} max difference {difference:.2e}")
+        sys.stdout.write(json.dumps([agreement.to_json() for agreement in found]) + "\n")
+    else:
+        against = "torch, computed now" if run is not None else "torch, as recorded in the bundle"
+        windows = found[0].parity.num_windows
+        out.print(f"{opened.name}: largest difference from {against}, over {windows} windows; tokens, then probability")
+        for line in table(found):
+            out.print(line)
+    check(opened, [agreement.parity for agreement in found])
 
 
 def _runs(to: Path, seed: int | None, seeds: str | None) -> dict[Path, int | None]:

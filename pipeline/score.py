@@ -10,8 +10,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from export.judgement import calibrated
 from export.runtime import Runtime
-from models.spec import MODALITIES, NOTHING
+from models.spec import MODALITIES
 from pipeline.route import Router
 from pipeline.window import Window
 
@@ -189,16 +190,9 @@ class Scorer:
         batch, passes = len(tokens), len(self._masks)
         kept = present & self._masks[:, None, None]  # (P, B, K, M)
         judged = self._runtime.fusion(np.tile(tokens, (passes, 1, 1, 1)), kept.reshape(-1, *present.shape[1:]))
-        calibration = self._runtime.bundle.manifest.calibration
-        scale, bias = calibration.anomaly
-        fused = scale * judged.anomaly.astype(np.float64) + bias  # (P * B,)
-        lines = np.array([calibration.modalities[name] for name in MODALITIES])
-        own = lines[:, 0] * judged.modalities.astype(np.float64) + lines[:, 1]  # (P * B, M)
         now = kept[:, :, -1].reshape(-1, len(MODALITIES))
-        # A modality that is alone has nothing to be fused with: its own judgement stands.
-        loudest = np.where(now.any(axis=1), np.logaddexp.reduce(np.where(now, own, -np.inf), axis=1), NOTHING)
-        joint = fused + calibration.late * loudest
-        logits = np.where(now.sum(axis=1) == 1, loudest, joint).reshape(passes, batch).T
+        joint, own = calibrated(self._runtime.bundle.manifest.calibration, judged, now)
+        logits = joint.reshape(passes, batch).T
         return logits, _softmax(judged.classes[:batch].astype(np.float64)), _sigmoid(own[:batch])
 
     def _scores(

@@ -4,6 +4,7 @@ import json
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,12 @@ import pytest
 import torch
 from tiny import probe
 
-from export.bundle import Bundle, file_sha256, open_bundle
+from export.bundle import Bundle, Calibration, file_sha256, open_bundle
 from export.errors import BundleError, ParityError
-from export.parity import PROBE, Arrays, compare, read_probe, sequences, verify, write_probe
+from export.parity import PROBE, Arrays, check, probabilities, read_probe, sequences, verify, write_probe
 from export.runtime import Runtime
 from export.write import reference
+from models.spec import MODALITIES
 from models.train import read_run
 
 
@@ -39,9 +41,12 @@ def with_probe(tiny_bundle: Path, folder: Path, arrays: Arrays | None) -> Bundle
 
 def test_a_bundle_judges_as_torch_did(runtime: Runtime) -> None:
     parity = verify(runtime)
-    assert parity.num_windows == 3
+    assert (parity.provider, parity.precision, parity.num_windows) == ("cpu", "fp32", 3)
     assert list(parity.differences) == ["video", "audio", "text", "anomaly"]
     assert max(parity.differences.values()) < 5e-3
+    assert parity.agrees
+    assert parity.rank_correlation == pytest.approx(1)
+    check(runtime.bundle, [parity])
 
 
 def test_other_windows_than_the_probes_may_be_compared(runtime: Runtime, tiny_run: Path) -> None:
@@ -50,23 +55,47 @@ def test_other_windows_than_the_probes_may_be_compared(runtime: Runtime, tiny_ru
     assert verify(runtime, expected).num_windows == 2
 
 
+def gentle(bundle: Bundle, late: float) -> Bundle:
+    """The bundle with a calibration under which no probability is at an end."""
+    lines = dict.fromkeys(MODALITIES, (1.0, 0.0))
+    calibration = Calibration(anomaly=(1.0, 0.0), late=late, modalities=lines)
+    return replace(bundle, manifest=bundle.manifest.model_copy(update={"calibration": calibration}))
+
+
 @pytest.mark.parametrize("change", [100.0, np.nan])
 def test_another_judgement_than_torchs_is_told(tiny_bundle: Path, tmp_path: Path, change: float) -> None:
     arrays = read_probe(open_bundle(tiny_bundle))
     arrays["anomaly"][-1] += change
-    changed = Runtime(with_probe(tiny_bundle, tmp_path, arrays), "cpu", threads=1)
-    with pytest.raises(ParityError, match=r"verify: .*bundle: cpu is (0\.\d{4}|nan) away from torch \(most 0\.02\)"):
-        verify(changed)
+    bundle = gentle(with_probe(tiny_bundle, tmp_path, arrays), late=0.0)
+    parity = verify(Runtime(bundle, "cpu", threads=1))
+    assert not parity.agrees
+    complaint = r"verify: .*bundle: cpu in fp32 is (0\.\d{4}|nan) away from torch \(most 0\.02\)"
+    with pytest.raises(ParityError, match=complaint):
+        check(bundle, [parity])
 
 
-def test_the_difference_is_that_of_the_calibrated_probability(runtime: Runtime) -> None:
-    tokens = {name: np.zeros((2, 4), np.float32) for name in ("video", "audio", "text")}
-    ours = tokens | {"anomaly": np.array([0.5, -1], np.float32), "audio": np.full((2, 4), 0.25, np.float32)}
-    theirs = tokens | {"anomaly": np.array([0.5, 2], np.float32)}
-    scale, bias = runtime.bundle.manifest.calibration.anomaly
-    before, after = torch.sigmoid(scale * torch.tensor([-1.0, 2.0], dtype=torch.float64) + bias).tolist()
-    parity = compare(runtime.bundle, ours, theirs)
-    assert parity.differences == {"video": 0, "audio": 0.25, "text": 0, "anomaly": pytest.approx(after - before)}
+@pytest.mark.parametrize(("late", "agrees"), [(0.0, True), (0.75, False)])
+def test_the_part_of_late_fusion_is_compared(tiny_bundle: Path, tmp_path: Path, late: float, agrees: bool) -> None:
+    arrays = read_probe(open_bundle(tiny_bundle))
+    arrays["modalities"] += 100
+    bundle = gentle(with_probe(tiny_bundle, tmp_path, arrays), late)
+    assert verify(Runtime(bundle, "cpu", threads=1)).agrees is agrees
+
+
+def test_a_probe_without_modalities_is_compared_without_late_fusion(tiny_bundle: Path, tmp_path: Path) -> None:
+    arrays = read_probe(open_bundle(tiny_bundle))
+    del arrays["modalities"]
+    bundle = gentle(with_probe(tiny_bundle, tmp_path, arrays), late=0.75)
+    assert verify(Runtime(bundle, "cpu", threads=1)).agrees
+
+
+def test_probabilities_are_those_that_are_told(runtime: Runtime) -> None:
+    bundle = gentle(runtime.bundle, late=0.5)
+    run = {"anomaly": np.array([-1, 2], np.float32), "modalities": np.array([[0, 1, 2], [-3, -4, -5]], np.float32)}
+    joint = torch.from_numpy(run["anomaly"])
+    late = joint + 0.5 * torch.logsumexp(torch.from_numpy(run["modalities"]), dim=1)
+    np.testing.assert_allclose(probabilities(bundle, run, is_late=True), torch.sigmoid(late), rtol=1e-5)
+    np.testing.assert_allclose(probabilities(bundle, run, is_late=False), torch.sigmoid(joint), rtol=1e-5)
 
 
 def test_a_bundle_without_a_probe_is_told(tiny_bundle: Path, tmp_path: Path) -> None:
