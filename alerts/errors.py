@@ -23,3 +23,23 @@ class SubscriberError(AlertsError, ValueError):
     """A subscriber is asked for what it cannot be."""
 
     exit_code = 2
+
+
+class TargetError(AlertsError, ValueError):
+    """What alerts shall be forwarded to cannot be used as it is configured."""
+
+    exit_code = 2
+
+
+class PrivateAddressError(AlertsError, PermissionError):
+    """A host leads to an address that is not public."""
+
+
+class DeliveryError(AlertsError, ConnectionError):
+    """A target has not taken an alert."""
+
+    def __init__(self, message: str, *, is_passing: bool = False) -> None:
+        """What is wrong, and whether it may be otherwise in a while."""
+        super().__init__(message)
+        self.is_passing = is_passing
+        """Whether there is any use in trying again."""

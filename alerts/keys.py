@@ -63,6 +63,23 @@ REWIND_SECONDS: Final = 60
 REMEMBERED: Final = 10_000
 """Alerts that `distinct` remembers: as many as the stream keeps."""
 
+FORWARD: Final = "forward-"
+"""Followed by a target's name: the consumer group that reads alerts for it. A target that is dead holds up no other."""
+WEBHOOK_SECONDS: Final = 10.0
+"""For one attempt, from connecting to the answer."""
+WEBHOOK_PAUSES: Final = (1.0, 4.0, 16.0)
+"""Before the second, third and last attempt: a server that is started anew is back by then."""
+MQTT_SECONDS: Final = 10.0
+"""For connecting to a broker."""
+MQTT_KEEPALIVE_SECONDS: Final = 20
+"""A broker that has been silent for one and a half times this is taken for dead, and so are we by it."""
+MQTT_LONGEST_PAUSE_SECONDS: Final = 30
+"""A broker that comes back is found within this; the first pause is 1 s, and doubles."""
+MQTT_END_SECONDS: Final = 0.5
+"""For the last words to a broker, when the program ends."""
+STATES_SECONDS: Final = 1.0
+"""How often states are read for a broker: a camera that fails is told within this."""
+
 EMBEDDED_START_SECONDS: Final = 30.0
 """For the embedded Redis to start and load what it holds; 100 MB take about one second."""
 SOCKET_PATH_BYTES: Final = 103
