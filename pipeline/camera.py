@@ -17,7 +17,7 @@ from models.spec import Spec
 from pipeline.config import Config, LiveConfig, SourceConfig
 from pipeline.container import file_path
 from pipeline.errors import SourceError
-from pipeline.forks import kill, start_process, start_server
+from pipeline.forks import kill, start_process
 from pipeline.handover import receive, send_window
 from pipeline.intake import Broken, Ended, Entry, Intake
 from pipeline.live import Pauses, SourceState, Status, sessions
@@ -78,8 +78,6 @@ class Cameras:
         self._watchdog = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
     def __enter__(self) -> Self:
-        with suppress(OSError):  # told by each camera that cannot be started
-            start_server()
         for thread in (*self._readers, self._watchdog):
             thread.start()
         return self

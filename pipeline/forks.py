@@ -18,7 +18,7 @@ _LOST: Final = 255
 
 
 def start_server() -> None:
-    """Starts the server if it does not run; it loads while the caller goes on.
+    """Starts the server if it does not run; it loads while the caller goes on. `start_process` does so too.
 
     Raises:
         OSError: the machine is out of processes, memory or room for a socket.

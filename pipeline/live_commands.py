@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
@@ -20,6 +20,7 @@ from export.bundle import open_bundle
 from export.runtime import Runtime
 from pipeline.config import Config, read_config
 from pipeline.errors import ConfigError
+from pipeline.forks import start_server
 from pipeline.live import SourceState
 from pipeline.log import LogFormat, StderrLog, escaped
 from pipeline.options import merge_options
@@ -137,6 +138,8 @@ def open_runtime(settings: Config) -> Runtime:
 
 
 def _watch(settings: Config, state: Path | None, stop: Stop) -> Summary:
+    with suppress(OSError):  # the machine is out of something: each camera tries again, and says so
+        start_server()  # it loads while we do
     from pipeline.run import watch as run
 
     runtime = open_runtime(settings)
