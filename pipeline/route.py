@@ -27,7 +27,7 @@ _OCTAVES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 """First line of a piece's spectrum in each band."""
 _SILENCE: Final = 1e-4
 """Power of a band that counts as nothing: a tone at some -90 dB."""
-_LEAST: Final = {"video": 2.0, "audio": 6.0}
+_LEAST: Final = {"video": 4.0, "audio": 6.0}
 """A rise that is none on the stillest source: grey levels of 255, and dB."""
 _REMEMBERED: Final = 60
 """Windows that tell what is usual: a minute."""
@@ -54,9 +54,10 @@ class Router:
     """Says for each window how old the token of each sense may be; at 0 seconds its encoder must run.
 
     A token is kept while no more happens than is usual: the median of the source's own last minute and some of its
-    deviations. New words are always read. And all encoders run, whatever happens, in the first windows of a session,
-    once in `explore_seconds`, right after a score near the threshold and as long as an event may be open: an old token
-    confirms nothing.
+    deviations. What the window of something unusual gave is not kept: it may lie across a change of scene. New words
+    are always read. And all encoders run, whatever happens, in the first windows of a session, once in
+    `explore_seconds`, right after a score near the threshold and as long as an event may be open: an old token confirms
+    nothing.
     """
 
     def __init__(self, config: RouteConfig, event: EventConfig) -> None:
@@ -117,13 +118,16 @@ class _Background:
     def __init__(self, least: float) -> None:
         self._least = least
         self._levels = deque[Levels](maxlen=_REMEMBERED)
+        self._is_calm = False
 
     def is_usual(self, levels: Levels, tolerance: float) -> bool:
-        """Whether no more happens than mostly did; from now on it counts among that."""
-        past = np.array(self._levels)  # (N, F)
+        """Whether no more happens than mostly did, nor in the window before; from now on it counts among that."""
+        was_calm, self._is_calm = self._is_calm, len(self._levels) > 0 and self._holds(levels, tolerance)
         self._levels.append(levels)
-        if len(past) == 0:
-            return False
+        return was_calm and self._is_calm
+
+    def _holds(self, levels: Levels, tolerance: float) -> bool:
+        past = np.array(self._levels)  # (N, F)
         median = np.median(past, axis=0)
         deviation = np.median(np.abs(past - median), axis=0)
         return bool((levels <= median + self._least + tolerance * deviation).all())

@@ -87,7 +87,7 @@ def test_a_still_camera_keeps_its_tokens_however_noisy_it_is(noise: float, loud:
 
 def test_the_threshold_follows_the_cameras_own_noise() -> None:
     flicker = pictures(4, 99)
-    flicker[8:] = np.clip(flicker[8:].astype(int) + 6, 0, 255)
+    flicker[8:] = np.clip(flicker[8:].astype(int) + 10, 0, 255)
     assert "video" in computed(settled(), window(8, frames=flicker))
     unrest = settled()
     for index in range(8, 60):
@@ -124,6 +124,15 @@ def test_a_bang_is_never_skipped_wherever_it_lies(start: int, background: float)
     samples = hum(background, 1000)
     samples[start : start + 500] += 0.5
     assert computed(router, window(8, samples=samples)) == {"audio"}
+
+
+def test_what_comes_after_a_change_of_scene_is_computed_once_more() -> None:
+    router = settled()
+    across = pictures(4, 8)
+    across[8:] = pictures(4, 9, scene(7))[8:]
+    found = [computed(router, window(8, frames=across))]
+    found += [computed(router, window(index, frames=pictures(4, index, scene(7)))) for index in (9, 10)]
+    assert found == [{"video"}, {"video"}, frozenset()]
 
 
 def test_a_quiet_sound_of_another_pitch_is_heard_through_loud_traffic() -> None:
