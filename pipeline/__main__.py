@@ -9,8 +9,8 @@ from typing import NoReturn
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class _Ended(KeyboardInterrupt):
-    """Ctrl-C, or SIGTERM."""
+class _Ended(BaseException):
+    """Ctrl-C, or SIGTERM. No `KeyboardInterrupt`, which typer would turn into exit code 130 without a word."""
 
     def __init__(self, number: int) -> None:
         self.number = number

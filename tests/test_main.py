@@ -52,3 +52,14 @@ cli.main = run"""
         "unwound\n",
         f"heed: {name}: ended\n",
     )
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_within_a_command_is_told(name: str, tmp_path: Path) -> None:
+    run = f"""
+@cli.app.command()
+def learn():
+    signal.raise_signal(signal.{name})
+sys.argv = ["heed", "learn"]"""
+    ended = started(tmp_path, run)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (128 + signal.Signals[name], "", f"heed: {name}: ended\n")
