@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pipeline.errors import ConfigError
 
 Seconds = Annotated[float, Field(ge=0)]
+Decoder = Literal["cpu", "auto", "cuda", "vaapi", "qsv", "videotoolbox"]
 
 
 class Section(BaseModel):
@@ -53,6 +54,8 @@ class LiveConfig(Section):
     """A stream that ran this long starts again from the first pause."""
     memory_mib: int = Field(default=2048, ge=256)
     """Most memory of a source's process: what a hostile stream makes a decoder ask for ends there. Files too."""
+    decoder: Decoder = "cpu"
+    """What decodes pictures. `auto`: hardware, if any is there. Where one that is named cannot, the CPU does."""
 
 
 class EngineConfig(Section):

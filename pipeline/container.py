@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 import av
+from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 
 from pipeline.config import LiveConfig
@@ -93,8 +94,8 @@ def is_always_live(url: str) -> bool:
     return is_device(url) or _scheme(url) in _PROTOCOLS.keys() - {"http", "https"}
 
 
-def open_container(url: str, live: LiveConfig) -> InputContainer:
-    """Opens a file, a folder of numbered pictures, a stream or a device.
+def open_container(url: str, live: LiveConfig, hardware: HWAccel | None = None) -> InputContainer:
+    """Opens a file, a folder of numbered pictures, a stream or a device, to be decoded on `hardware` where that can.
 
     Raises:
         SourceError: it cannot be opened.
@@ -107,11 +108,11 @@ def open_container(url: str, live: LiveConfig) -> InputContainer:
         with translated(url):  # absolute, so that FFmpeg takes no part of the name for a protocol
             if series is not None:
                 return av.open(series.pattern, format="image2", options=series.options | _LIMITS)
-            return av.open(str(path.absolute()), options=dict(_LIMITS), metadata_errors="replace")
+            return av.open(str(path.absolute()), options=dict(_LIMITS), metadata_errors="replace", hwaccel=hardware)
     timeout = (live.open_timeout_seconds, live.read_timeout_seconds)
     if is_device(url):
         with translated(url, live.open_timeout_seconds):
-            return av.open(url, format="v4l2", timeout=timeout, metadata_errors="replace")
+            return av.open(url, format="v4l2", timeout=timeout, metadata_errors="replace", hwaccel=hardware)
     scheme = _scheme(url)
     if scheme not in _PROTOCOLS:
         kinds = ", ".join(f"{kind}://" for kind in _PROTOCOLS)
@@ -122,7 +123,7 @@ def open_container(url: str, live: LiveConfig) -> InputContainer:
         {"protocol_whitelist": _PROTOCOLS[scheme]} | _LIMITS | (_RTSP_OPTIONS if scheme.startswith("rtsp") else {})
     )
     with translated(url, live.open_timeout_seconds):
-        return av.open(url, options=options, timeout=timeout, metadata_errors="replace")
+        return av.open(url, options=options, timeout=timeout, metadata_errors="replace", hwaccel=hardware)
 
 
 @contextmanager

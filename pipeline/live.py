@@ -64,8 +64,9 @@ def sessions(
         try:
             with open_media(url, spec, config) as media:
                 tell("running")
+                media.tell = partial(tell, "running")
                 if media.is_live and (media.has_video or media.has_audio):
-                    media.through = Vigil(media, spec, config, on_pulse, partial(tell, "running")).items
+                    media.through = Vigil(media, spec, config, on_pulse, media.tell).items
                 else:
                     on_pulse(Pulse(None))
                     media.through = partial(paced, stopped=stopped) if pace == "live" else None

@@ -16,6 +16,7 @@ from pipeline.clock import Clock, Timeline
 from pipeline.config import LiveConfig
 from pipeline.container import MOST_PIXELS, file_path, is_always_live, open_container, translated
 from pipeline.errors import SourceCodecError, SourceError, SourceFormatError, SourceLimitError, SourceTrackError
+from pipeline.hardware import open_hardware
 from pipeline.item import Cue, Frame, Item, Samples
 from pipeline.redact import redact_url
 from pipeline.subtitles import SUFFIXES, read_cues, sidecar
@@ -41,15 +42,25 @@ class Media:
     """Why reading ended before the source did."""
     through: Callable[[Iterator[Item]], Iterator[Item]] | None
     """What items pass through on their way out, to be watched or held back."""
+    tell: Callable[[str], None]
+    """Told what becomes known of the source while it is read, in one line."""
 
     def __init__(
-        self, url: str, container: InputContainer | None, tracks: dict[int, Track], cues: Sequence[Cue], is_live: bool
+        self,
+        url: str,
+        container: InputContainer | None,
+        tracks: dict[int, Track],
+        cues: Sequence[Cue],
+        is_live: bool,
+        decoder: str = "cpu",
     ) -> None:
         """Takes what `open_media` opened."""
         self.num_bad_packets = 0
         self.error = None
         self.through = None
+        self.tell = lambda _: None
         self.is_live = is_live
+        self._hopes_for = decoder if decoder not in {"cpu", "auto"} else None
         self.name = redact_url(url)
         self._url = url
         self._container = container
@@ -121,12 +132,23 @@ class Media:
                 for item in self._tracks[index].items(packet):
                     if not isinstance(item, Cue):
                         num_mute[index] = 0
+                    if isinstance(item, Frame):
+                        self._look_for_hardware()
                     yield item
             except av.FFmpegError:
                 self.num_bad_packets += 1
             if self.is_live and num_mute.get(index, 0) > _MOST_MUTE_PACKETS:
                 problem = f"packets of its {packet.stream.type} give nothing any more"
                 raise SourceCodecError(f"source: {self.name}: {problem}")
+
+    def _look_for_hardware(self) -> None:
+        """Tells once if pictures are not decoded where they were to be."""
+        if self._hopes_for is None or any(
+            track.is_on_hardware for track in self._tracks.values() if isinstance(track, VideoTrack)
+        ):
+            return
+        self.tell(f"source: {self.name}: no {self._hopes_for} for its pictures; decoded on the processor")
+        self._hopes_for = None
 
     def _packets(self) -> Iterator[Packet[Any]]:
         """Packets, going on after those that cannot be read."""
@@ -163,7 +185,7 @@ def open_media(url: str, spec: Spec, live: LiveConfig = _DEFAULTS) -> Media:
         return Media(url, None, {}, cues, is_live=False)
     beside = None if path is None else sidecar(path)
     cues = [] if beside is None else read_cues(beside)
-    container = open_container(url, live)
+    container = open_container(url, live, open_hardware(live.decoder))
     duration_seconds = _duration_seconds(container)
     is_live = is_always_live(url) or (path is None and duration_seconds is None)
     timeline = Timeline(None if is_live else duration_seconds)
@@ -175,7 +197,7 @@ def open_media(url: str, spec: Spec, live: LiveConfig = _DEFAULTS) -> Media:
     except SourceError:
         container.close()
         raise
-    return Media(url, container, tracks, cues, is_live)
+    return Media(url, container, tracks, cues, is_live, live.decoder)
 
 
 def _tracks(container: InputContainer, spec: Spec, timeline: Timeline, reads_text: bool) -> dict[int, Track]:

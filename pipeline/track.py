@@ -55,6 +55,7 @@ class VideoTrack:
         context.options = {"max_pixels": str(MOST_PIXELS)}  # also when it changes later
         context.thread_count = 1 if context.width * context.height <= _ONE_THREAD_PIXELS else 2
         context.thread_type = "AUTO"
+        self._hardware_format = context.pix_fmt if context.is_hwaccel else None
 
     def items(self, packet: Packet[av.VideoStream]) -> Iterator[Item]:
         """Decodes a packet.
@@ -81,6 +82,11 @@ class VideoTrack:
     def has_captions(self) -> bool:
         """Whether captions were seen so far."""
         return self._captions is not None
+
+    @property
+    def is_on_hardware(self) -> bool:
+        """Whether hardware decodes; FFmpeg takes the processor, without a word, for what it cannot decode."""
+        return self._hardware_format is not None and self._context.pix_fmt == self._hardware_format
 
     def _is_spare(self, packet: Packet[av.VideoStream]) -> bool:
         """Whether an earlier picture of its cell has been read, or given out: that is the one a window takes.
