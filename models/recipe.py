@@ -25,6 +25,8 @@ class Recipe(Section):
     """Which of them is kept aside, from 0."""
     begin: Path | None = None
     """A finished run whose networks this one begins with."""
+    refit: Path | None = None
+    """A finished run of this recipe: this one learns from what that one kept aside too, and has its calibration."""
     precision: Literal["fp32", "bf16"] = "bf16"
     """Of R3D-18's training. (Its last layer stays in fp32 on the CPU.)"""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -102,8 +104,8 @@ def make_recipe(written: dict[str, Any], path: Path, root: Path, changes: Sequen
     test = tuple((root / path).resolve() for path in recipe.test)
     video = recipe.video.model_copy(update={"actions": _located(recipe.video.actions, "labels", root)})
     audio = recipe.audio.model_copy(update={"teacher": _located(recipe.audio.teacher, "weights", root)})
-    begin = recipe.begin and (root / recipe.begin).resolve()
-    return recipe.model_copy(update={"data": located, "test": test, "video": video, "audio": audio, "begin": begin})
+    runs = {key: path and (root / path).resolve() for key, path in (("begin", recipe.begin), ("refit", recipe.refit))}
+    return recipe.model_copy(update={"data": located, "test": test, "video": video, "audio": audio, **runs})
 
 
 def _change(written: dict[str, Any], change: str) -> None:

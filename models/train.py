@@ -28,6 +28,7 @@ FEW = 20
 
 _PATHS: Any = {
     "begin": True,
+    "refit": True,
     "test": True,
     "data": {"__all__": {"labels"}},
     "video": {"actions": {"labels"}},
@@ -58,15 +59,17 @@ def train(
         What `run.json` holds.
 
     Raises:
-        RecipeError: the windows teach nothing, or too few recordings remain for validation.
+        RecipeError: the windows teach nothing, too few recordings remain for validation, or `refit` is a run of another
+            recipe.
         TrainingError: training went astray.
         StorageError: the folder cannot be written.
         WeightsError: weights to begin from are not to be had.
     """
     spec = recipe.spec
+    first = _first(recipe)
     split = {name: _split(pools[name], recipe) for name in MODALITIES}
-    learned = {name: parts[0] for name, parts in split.items()}
     kept = {name: parts[1] for name, parts in split.items()}
+    learned = {name: parts[0] for name, parts in split.items()} if first is None else pools
     _check(learned, kept, begun)
     torch.manual_seed(recipe.seed)
     network = begin_network(spec, _architecture(recipe), recipe.video.weights, recipe.text.weights)
@@ -89,12 +92,39 @@ def train(
     for stage in joint.stages(network, learned, kept, recipe):
         run.fit(stage)
     network.cpu().eval()
-    report = _report(network, learned, kept, recipe)
-    report["process"] = process(sum(epoch.seconds for epoch in run.history))
+    report = {
+        "recipe": _described(recipe),
+        "materials": [{"name": part.name or "not stated", "licence": part.licence} for part in recipe.materials],
+        **(_judged(network, kept, recipe) if first is None else first),
+        "windows": {
+            part: {name: _counts(pool) for name, pool in pools.items()}
+            for part, pools in (("train", learned), ("validation", kept))
+        },
+        "environment": environment(),
+        "process": process(sum(epoch.seconds for epoch in run.history)),
+    }
     if parallel.is_first():
         save_network(network, folder / "network.pt")
         write_whole(folder / "run.json", (json.dumps(report, indent=2) + "\n").encode())
     return report
+
+
+def _described(recipe: Recipe) -> dict[str, Any]:
+    return recipe.model_dump(mode="json", exclude=_PATHS)
+
+
+def _first(recipe: Recipe) -> dict[str, Any] | None:
+    """What the run that is fitted anew says of its validation, and that it is not this one's.
+
+    Its calibration stands: more of the same material moves the networks' judgement little, and none is left to measure
+    it on. Source: scikit-learn's `CalibratedClassifierCV(ensemble=False)`, with one fold.
+    """
+    if recipe.refit is None:
+        return None
+    report = read_run(recipe.refit)[1]
+    if report["recipe"] != _described(recipe):
+        raise RecipeError(f"train: refit: {recipe.refit}: a run of another recipe or seed; name one of this")
+    return {key: report[key] for key in ("calibration", "validation_auc")} | {"refit": True}
 
 
 def _split(pool: Pool, recipe: Recipe) -> tuple[Pool, Pool]:
@@ -175,8 +205,8 @@ def _counts(pool: Pool) -> str:
     return "{} normal and {} anomalous".format(*_num(pool))
 
 
-def _report(network: Network, learned: dict[str, Pool], kept: dict[str, Pool], recipe: Recipe) -> dict[str, Any]:
-    """Calibration, threshold and validation figures."""
+def _judged(network: Network, kept: dict[str, Pool], recipe: Recipe) -> dict[str, Any]:
+    """Calibration, threshold and validation figures, of what was kept aside."""
     rows = joint.table(network, kept, 1, recipe.seed)
     sequences = joint.validation_sequences(rows, network, recipe.seed)
     judged = joint.judge(network, rows, sequences)
@@ -196,8 +226,6 @@ def _report(network: Network, learned: dict[str, Pool], kept: dict[str, Pool], r
     # `sigmoid(scale * logit + bias)` is a probability; from the threshold on, a window is an anomaly.
     threshold = choose_threshold(torch.sigmoid(logits)[~truth].numpy(), recipe.false_alarm_share)
     return {
-        "recipe": recipe.model_dump(mode="json", exclude=_PATHS),
-        "materials": [{"name": part.name or "not stated", "licence": part.licence} for part in recipe.materials],
         "calibration": {
             "anomaly": (made.scale, made.bias),
             "late": made.late,
@@ -205,9 +233,4 @@ def _report(network: Network, learned: dict[str, Pool], kept: dict[str, Pool], r
             "threshold": threshold,
         },
         "validation_auc": {name: round(value, 4) for name, value in auc.items()},
-        "windows": {
-            part: {name: _counts(pool) for name, pool in pools.items()}
-            for part, pools in (("train", learned), ("validation", kept))
-        },
-        "environment": environment(),
     }

@@ -72,10 +72,11 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_folders_and_lessons_lie_where_the_data_does(tmp_path: Path) -> None:
-    text = 'begin = "base"\n' + DATA + '[video.actions]\nlabels = "a.csv"\n[audio.teacher]\nweights = "y.tflite"'
+    runs = 'begin = "base"\nrefit = "first"\n'
+    text = runs + DATA + '[video.actions]\nlabels = "a.csv"\n[audio.teacher]\nweights = "y.tflite"'
     recipe = read_recipe(write(tmp_path, text), tmp_path / "data")
-    found = (recipe.begin, recipe.video.actions.labels, recipe.audio.teacher.weights)
-    assert found == tuple(tmp_path / "data" / name for name in ("base", "a.csv", "y.tflite"))
+    found = (recipe.begin, recipe.refit, recipe.video.actions.labels, recipe.audio.teacher.weights)
+    assert found == tuple(tmp_path / "data" / name for name in ("base", "first", "a.csv", "y.tflite"))
 
 
 def test_what_is_learned_from_has_the_actions_if_they_are_learned(tmp_path: Path) -> None:

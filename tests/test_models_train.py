@@ -154,6 +154,23 @@ def test_a_run_of_other_sizes_is_no_beginning(run: Path, tmp_path: Path) -> None
         train(missing, tiny_pools(count=24, only=("audio",)), tmp_path, silent)
 
 
+def test_a_refit_learns_from_everything_and_keeps_the_calibration(run: Path, tmp_path: Path) -> None:
+    pools, refit = tiny_pools(count=24, only=("audio",)), RECIPE.model_copy(update={"refit": run})
+    report, first = train(refit, pools, tmp_path, silent), read_run(run)[1]
+    assert report["refit"]
+    assert "refit" not in first
+    assert all(report[key] == first[key] for key in ("calibration", "validation_auc"))
+    normal = int((pools["audio"].labels == 0).sum())
+    assert report["windows"]["train"]["audio"] == f"{normal} normal and {len(pools['audio']) - normal} anomalous"
+    assert not all(torch.equal(value, state(run)[key]) for key, value in state(tmp_path).items())
+
+
+def test_only_a_run_of_the_same_recipe_is_fitted_anew(run: Path, tmp_path: Path) -> None:
+    other = RECIPE.model_copy(update={"refit": run, "seed": 3})
+    with pytest.raises(RecipeError, match=r"train: refit: .*: a run of another recipe or seed; name one of this"):
+        train(other, tiny_pools(count=24, only=("audio",)), tmp_path, silent)
+
+
 QUICK = NOTHING.model_copy(update={"kind": "concatenation"})
 
 
