@@ -23,7 +23,6 @@ from alerts.connect import from_url
 from alerts.errors import OutboxError
 from alerts.outbox import Outbox
 from alerts.redis_stream import Publisher
-from alerts.subscriber import states
 
 
 def stored(server: RedisServer) -> list[int]:
@@ -229,27 +228,6 @@ def test_the_stream_is_kept_short(redis_server: RedisServer, tmp_path: Path) -> 
     with from_url(redis_server.url) as client, Publisher(client, tmp_path) as publish:
         publish(make_alert(9))
     assert keys.STREAM_LENGTH <= redis_server.client.xlen(keys.STREAM) < keys.STREAM_LENGTH + 200
-
-
-def test_the_state_is_the_last_one_announced_and_does_not_last(redis_server: RedisServer, tmp_path: Path) -> None:
-    with from_url(redis_server.url) as client, Publisher(client, tmp_path) as publish:
-        publish.announce("gate", {"label": "normal", "score": 0.1, "old": 1})
-        wait_until(lambda: "gate" in states(client))
-        publish.announce("gate", {"label": "anomaly", "score": 0.93})
-        publish.announce("yard", {"label": "normal"})
-        wait_until(lambda: len(states(client)) == 2)
-        assert states(client) == {"gate": {"label": "anomaly", "score": "0.93"}, "yard": {"label": "normal"}}
-        assert 0 < redis_server.client.ttl(f"{keys.STATE}gate") <= keys.STATE_SECONDS
-
-
-def test_states_announced_while_redis_was_away_are_forgotten(redis_server: RedisServer, tmp_path: Path) -> None:
-    redis_server.kill()
-    with from_url(redis_server.url) as client:
-        publish = Publisher(client, tmp_path)
-        publish.announce("gate", {"label": "anomaly"})
-        publish.close()
-        redis_server.start()
-        assert states(client) == {}
 
 
 def test_a_refusing_redis_is_tried_again_for_ever(

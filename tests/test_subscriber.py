@@ -20,7 +20,7 @@ from alerts import keys
 from alerts.connect import connect, from_url
 from alerts.errors import BrokerError, SubscriberError
 from alerts.redis_stream import Publisher
-from alerts.subscriber import Options, asubscribe, distinct, states, subscribe
+from alerts.subscriber import Options, asubscribe, distinct, subscribe
 
 
 def test_a_follower_gets_what_comes_after_it_subscribed(redis_server: RedisServer) -> None:
@@ -221,21 +221,6 @@ def test_what_redis_refuses_is_an_error_not_a_loop(redis_server: RedisServer) ->
     for call in refused:
         with pytest.raises(BrokerError, match=r"private.sock: .*wrong kind of value"):
             call()
-
-
-def test_states_of_an_empty_redis_are_none(redis_server: RedisServer, tmp_path: Path) -> None:
-    with connect(redis_server.url, tmp_path) as client:
-        assert states(client) == {}
-        client.set(f"{keys.STATE}odd", "no hash")
-        client.hset(f"{keys.STATE}gate", mapping={"label": b"\xff"})
-        assert states(client) == {"gate": {"label": "\N{REPLACEMENT CHARACTER}"}}
-
-
-def test_states_of_a_redis_that_is_gone_are_an_error(redis_server: RedisServer) -> None:
-    with from_url(redis_server.url) as client:
-        redis_server.kill()
-        with pytest.raises(BrokerError, match="redis: "):
-            states(client)
 
 
 def test_the_embedded_redis_is_used_where_none_is_named(tmp_path: Path) -> None:
