@@ -77,7 +77,7 @@ class Runtime:
         """Runs every network at every size of batch once, so that no window waits for what a GPU prepares."""
         spec = self.spec
         tokens = (spec.context, len(MODALITIES), spec.token_size)
-        for size in BUCKETS:
+        for size in (BUCKETS[0], BUCKETS[-1], *BUCKETS[1:-1]):  # TensorRT compiles anew for a size outside those it had
             self.video(np.zeros((size, spec.num_frames, spec.frame_size, spec.frame_size, 3), np.uint8))
             self.audio(np.zeros((size, spec.num_samples), np.float32))
             self.text([""] * size)

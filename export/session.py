@@ -36,8 +36,11 @@ _ORT_ERRORS: Final = (
     ),
 )
 """ONNX Runtime's errors have no root of their own."""
+_ENGINES: Final = Path("~/.cache/heed/tensorrt").expanduser()
+"""TensorRT compiles for minutes: once a machine, not once a start."""
 _OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "cuda": {"cudnn_conv_algo_search": "HEURISTIC", "arena_extend_strategy": "kSameAsRequested"},
+    "tensorrt": {"trt_engine_cache_enable": True, "trt_engine_cache_path": str(_ENGINES)},
 }
 
 
