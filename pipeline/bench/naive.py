@@ -1,5 +1,6 @@
 """Against the script that one would write without Heed."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -18,8 +19,8 @@ from pipeline.bench.torch_networks import OwnScript
 from pipeline.bench.watched import decoded, rate
 from pipeline.window import Window
 
-_NUM: Final = 4
-"""Windows of each turn of a script."""
+_MOST: Final = 4
+"""Windows of each turn of a script; fewer in a short run."""
 _SIZE: Final = 112
 """Pictures as torchvision's R3D-18 takes them."""
 _MFCC: Final = 40
@@ -64,11 +65,11 @@ def naive(setting: Setting) -> Figures:
     measures: dict[str, Callable[[], float]] = {}
     for name, scene in (("busy", scenes.busy), ("ordinary", scenes.ordinary)):
         clip = setting.clip(scene)
-        large = _spread(decoded(clip, replace(spec, frame_size=_SIZE)))
+        large = _spread(decoded(clip, replace(spec, frame_size=_SIZE)), setting.seconds)
         measures |= {
             f"heed_{name}": partial(rate, setting, clip),
             f"script_{name}": partial(_rate, setting, script.judge, large),
-            f"own_networks_{name}": partial(_rate, setting, own.judge, _spread(decoded(clip, spec))),
+            f"own_networks_{name}": partial(_rate, setting, own.judge, _spread(decoded(clip, spec), setting.seconds)),
         }
     setting.tell("naive: a file, in turns")
     found = setting.medians(measures)
@@ -81,9 +82,10 @@ def naive(setting: Setting) -> Figures:
     }
 
 
-def _spread(found: Sequence[Window]) -> Sequence[Window]:
+def _spread(found: Sequence[Window], seconds: float) -> Sequence[Window]:
     """Some of the windows, from all over the file."""
-    return found[:: max(1, len(found) // _NUM)][:_NUM]
+    num = min(_MOST, math.ceil(seconds / _MOST))
+    return found[:: max(1, len(found) // num)][:num]
 
 
 def _rate(setting: Setting, judge: Callable[[Window], float], found: Sequence[Window]) -> float:
