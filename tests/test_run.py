@@ -2,34 +2,24 @@
 
 import http.server
 import json
-import multiprocessing
-import os
-import signal
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import jsonschema
-import psutil
 import pytest
 from conftest import wait_until
 from media_files import write_media
 from rtsp_server import RtspServer
+from watching import LIVE, Watching, config
 
 from alerts.alert import SCHEMA_PATH, Alert
 from export.bundle import open_bundle
 from export.runtime import Runtime
-from pipeline.config import Config, EngineConfig, LiveConfig, SourceConfig
-from pipeline.live import SourceState
-from pipeline.run import Summary, watch
-from pipeline.score import Scores
-from pipeline.window import Window
+from pipeline.config import LiveConfig
 
-LIVE = LiveConfig(first_pause_seconds=0.1, read_timeout_seconds=5)
 VALIDATOR = jsonschema.Draft202012Validator(
     json.loads(SCHEMA_PATH.read_text()), format_checker=jsonschema.FormatChecker()
 )
@@ -48,79 +38,6 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_media(tmp_path_factory.mktemp("run") / "long.mp4", 12.0)
-
-
-def config(*sources: tuple[str, str | Path], pace: str = "auto", queue_windows: int = 8) -> Config:
-    named = [
-        SourceConfig.model_validate({"name": name, "url": str(url), "pace": pace, "threshold": 0.0001})
-        for name, url in sources
-    ]
-    return Config(source=tuple(named), live=LIVE, engine=EngineConfig(queue_windows=queue_windows))
-
-
-@dataclass
-class Watching:
-    """A watch, and all that it told."""
-
-    config: Config
-    runtime: Runtime
-    alerts: list[Alert] = field(default_factory=list)
-    windows: list[Window] = field(default_factory=list)
-    present: dict[str, Mapping[str, str | float]] = field(default_factory=dict)
-    states: dict[str, list[SourceState]] = field(default_factory=lambda: defaultdict(list))
-    stopped: threading.Event = field(default_factory=threading.Event)
-    goes_on: threading.Event = field(default_factory=threading.Event)
-    """The engine waits for it after every window."""
-    summary: Summary = field(default_factory=Summary)
-
-    def run(self) -> "Watching":
-        """To the end of all sources."""
-        self.goes_on.set()
-        self._watch()
-        return self
-
-    def __enter__(self) -> "Watching":
-        self._thread = threading.Thread(target=self._watch)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stopped.set()
-        self.goes_on.set()
-        self._thread.join()
-
-    def join(self) -> None:
-        """Waits for its own end."""
-        self.goes_on.set()
-        self._thread.join()
-
-    def statuses(self, source: str) -> list[str]:
-        """How a source was, from the start on."""
-        return [state.status for state in self.states[source]]
-
-    def _watch(self) -> None:
-        self.summary = watch(
-            self.config,
-            self.runtime,
-            self.alerts.append,
-            self.stopped,
-            announce=self.present.__setitem__,
-            observe=self._observe,
-            on_state=lambda source, state: self.states[source].append(state),
-        )
-
-    def _observe(self, window: Window, _: Scores) -> None:
-        self.windows.append(window)
-        self.goes_on.wait()
-
-
-def camera_process(source: str) -> int:
-    """Id of the process of a source."""
-    return next(
-        process.pid
-        for process in multiprocessing.active_children()
-        if process.name == f"heed {source}" and process.pid is not None
-    )
 
 
 def assert_valid(alerts: Sequence[Alert]) -> None:
@@ -185,29 +102,6 @@ def test_a_camera_faster_than_the_engine_loses_its_oldest_windows_and_ends_when_
     assert seen.statuses("gate") == ["starting", "running"]
 
 
-def test_a_camera_process_that_is_killed_is_started_again(long_clip: Path, runtime: Runtime) -> None:
-    with Watching(config(("gate", long_clip), ("yard", long_clip), queue_windows=1), runtime) as seen:
-        wait_until(lambda: seen.windows, 60)
-        killed = psutil.Process(camera_process("gate"))
-        wait_until(lambda: is_idle(killed), 60)  # in the middle of a window that does not fit into the pipe
-        killed.send_signal(signal.SIGKILL)
-        seen.join()
-    of_gate = [window for window in seen.windows if window.source == "gate"]
-    assert [window.index for window in of_gate if window.session == of_gate[-1].session] == list(range(11))
-    assert of_gate[-1].session >= 1
-    assert seen.statuses("gate") == ["starting", "running", "reconnecting", "starting", "running", "ended"]
-    assert seen.states["gate"][2].reason.startswith("source: gate: its process crashed (-9); started again in 0.")
-    assert seen.statuses("yard") == ["starting", "running", "ended"]
-    assert seen.summary.failed == {}
-
-
-def is_idle(process: psutil.Process) -> bool:
-    """Whether it uses no time for a while."""
-    before = process.cpu_times()
-    time.sleep(0.3)
-    return process.cpu_times() == before
-
-
 def test_an_event_ends_when_its_camera_goes_away(clip: Path, runtime: Runtime) -> None:
     with RtspServer(clip) as server, Watching(config(("gate", server.url)), runtime) as seen:
         seen.goes_on.set()
@@ -218,34 +112,6 @@ def test_an_event_ends_when_its_camera_goes_away(clip: Path, runtime: Runtime) -
         wait_until(lambda: seen.present["gate"]["status"] == "reconnecting")
         assert seen.present["gate"]["state"] == "unknown"
     assert_valid(seen.alerts)
-
-
-def test_a_camera_process_killed_while_it_waits_does_not_hold_up_the_end(long_clip: Path, runtime: Runtime) -> None:
-    with Watching(config(("gate", long_clip), pace="live"), runtime) as seen:
-        wait_until(lambda: seen.windows, 60)
-        os.kill(camera_process("gate"), signal.SIGKILL)
-        wait_until(lambda: "reconnecting" in seen.statuses("gate"))
-        seen.stopped.set()
-        began = time.monotonic()
-        seen.join()
-        assert time.monotonic() - began < 2
-
-
-def test_cameras_outlive_the_server_that_they_were_forked_from(long_clip: Path, runtime: Runtime) -> None:
-    with Watching(config(("gate", long_clip), ("yard", long_clip), queue_windows=1), runtime) as seen:
-        wait_until(lambda: "running" in seen.statuses("gate") and "running" in seen.statuses("yard"), 60)
-        gate = psutil.Process(camera_process("gate"))
-        server = gate.parent()
-        assert server is not None
-        assert server.pid != os.getpid()
-        server.kill()
-        gate.kill()
-        wait_until(lambda: "reconnecting" in seen.statuses("gate"), 60)
-        seen.join()
-    assert seen.statuses("gate") == ["starting", "running", "reconnecting", "starting", "running", "ended"]
-    assert seen.statuses("yard") == ["starting", "running", "ended"]
-    assert [window.index for window in seen.windows if window.source == "yard"] == list(range(11))
-    assert seen.summary.failed == {}
 
 
 @pytest.fixture
@@ -279,31 +145,6 @@ def test_a_file_that_breaks_off_has_failed_once(broken_off: str, runtime: Runtim
     assert [alert.kind for alert in seen.alerts] == ["begin", "end"]
 
 
-def test_a_source_whose_process_always_crashes_is_given_up(runtime: Runtime, clip: Path) -> None:
-    with Watching(config(("gate", clip), pace="live"), runtime) as seen:
-        for _ in range(5):
-            wait_until(lambda: seen.statuses("gate")[-1:] == ["running"], 60)
-            os.kill(camera_process("gate"), signal.SIGKILL)
-            wait_until(lambda: seen.statuses("gate")[-1] != "running", 60)
-        seen.join()
-    assert seen.summary.failed == {"gate": "source: gate: its process crashed 5 times in a minute; given up"}
-
-
-def test_a_process_that_hangs_is_ended_and_started_anew_while_the_others_go_on(clip: Path, runtime: Runtime) -> None:
-    with RtspServer(clip) as server:
-        watched = config(("gate", server.url), ("yard", server.url))
-        patient = LIVE.model_copy(update={"stall_seconds": 8.0})
-        with Watching(watched.model_copy(update={"live": patient}), runtime) as seen:
-            seen.goes_on.set()
-            wait_until(lambda: {"gate", "yard"} == {window.source for window in seen.windows}, 60)
-            os.kill(camera_process("gate"), signal.SIGSTOP)
-            wait_until(lambda: any(window.source == "gate" and window.session >= 1 for window in seen.windows), 60)
-    assert seen.statuses("gate") == ["starting", "running", "stalled", "starting", "running"]
-    assert seen.states["gate"][2].reason.startswith("source: gate: no picture or sound for 8 s; started again in 0.")
-    assert seen.statuses("yard") == ["starting", "running"]
-    assert seen.summary.failed == {}
-
-
 def test_a_server_that_never_sends_a_picture_is_given_up_from_outside(clip: Path, runtime: Runtime) -> None:
     impatient = LiveConfig(first_frame_seconds=5, read_timeout_seconds=120)
     with RtspServer(clip) as server:
@@ -326,21 +167,3 @@ def test_an_engine_that_is_slow_and_a_file_that_takes_its_time_are_no_stall(
         seen.stopped.wait(2)
         seen.join()
     assert seen.statuses("gate") == ["starting", "running", "ended"]
-
-
-def test_the_process_of_a_source_may_have_so_much_memory_and_no_more(long_clip: Path, runtime: Runtime) -> None:
-    with Watching(config(("gate", long_clip), queue_windows=1), runtime) as seen:
-        wait_until(lambda: seen.windows, 60)
-        most, _ = psutil.Process(camera_process("gate")).rlimit(psutil.RLIMIT_DATA)
-    assert most == 2048 * 2**20
-
-
-def test_a_process_that_hangs_does_not_hold_up_the_end(clip: Path, runtime: Runtime) -> None:
-    with RtspServer(clip) as server, Watching(config(("gate", server.url)), runtime) as seen:
-        seen.goes_on.set()
-        wait_until(lambda: seen.windows, 60)
-        os.kill(camera_process("gate"), signal.SIGSTOP)
-        seen.stopped.set()
-        began = time.monotonic()
-        seen.join()
-        assert time.monotonic() - began < 2
