@@ -92,7 +92,9 @@ def tls_context(who: str, ca_file: Path | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=ca_file)
     except OSError as error:  # also ssl.SSLError
-        said = "no certificates in it" if isinstance(error, ssl.SSLError) else error.strerror
+        said = (
+            "no certificates in it" if isinstance(error, ssl.SSLError) else (error.strerror or "cannot be read").lower()
+        )
         raise TargetError(f"{who}: ca_file {ca_file}: {said}; name a PEM file") from None
 
 

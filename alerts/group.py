@@ -52,7 +52,7 @@ def dismiss_gone(server: redis.Redis, group: str, seconds: float = keys.GONE_SEC
 
 def shared(link: Link, group: str, consumer: str) -> Iterator[Alert]:
     """This consumer's alerts; each is acknowledged when the next one is asked for."""
-    member = _Member(link, group, consumer)
+    member = Member(link, group, consumer)
     with link.client:
         for entry_id, fields in member.deliveries():
             try:
@@ -64,7 +64,7 @@ def shared(link: Link, group: str, consumer: str) -> Iterator[Alert]:
             member.acknowledge(entry_id)
 
 
-class _Member:
+class Member:
     """One consumer of a group.
 
     Entries are taken one at a time. Those of a batch would count as delivered, and grow stale, while the first of

@@ -75,7 +75,7 @@ MQTT_KEEPALIVE_SECONDS: Final = 20
 """A broker that has been silent for one and a half times this is taken for dead, and so are we by it."""
 MQTT_LONGEST_PAUSE_SECONDS: Final = 30
 """A broker that comes back is found within this; the first pause is 1 s, and doubles."""
-MQTT_END_SECONDS: Final = 0.5
+MQTT_END_SECONDS: Final = 0.3
 """For the last words to a broker, when the program ends."""
 STATES_SECONDS: Final = 1.0
 """How often states are read for a broker: a camera that fails is told within this."""

@@ -1,16 +1,28 @@
 """Every default of the live path, and the TOML file that changes them."""
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from alerts.targets import check_broker, check_webhook, signing_key
 from pipeline.errors import ConfigError
 
 Seconds = Annotated[float, Field(ge=0)]
 Decoder = Literal["cpu", "auto", "cuda", "vaapi", "qsv", "videotoolbox"]
+Name = Annotated[str, Field(pattern=r"^[\w.-]{1,64}$")]
+
+
+def _secret(check: Callable[[str], object]) -> AfterValidator:
+    """Looks at what is secret."""
+
+    def checked(value: SecretStr) -> SecretStr:
+        check(value.get_secret_value())
+        return value
+
+    return AfterValidator(checked)
 
 
 class Section(BaseModel):
@@ -22,7 +34,7 @@ class Section(BaseModel):
 class SourceConfig(Section):
     """One `[[source]]`: a stream to watch."""
 
-    name: str = Field(pattern=r"^[\w.-]{1,64}$")
+    name: Name
     """What alerts call it."""
     url: SecretStr
     """A file, `rtsp://`, `rtsps://`, `http(s)://` (HLS too) or `/dev/video0`. Secret: it may hold a password."""
@@ -118,6 +130,38 @@ class RedisConfig(Section):
     """`redis://`, `rediss://`, `unix://`, `redis+sentinel://` or `redis+cluster://`; none means the embedded Redis."""
 
 
+class WebhookConfig(Section):
+    """One `[[webhook]]`: where `heed forward` posts alerts."""
+
+    name: Name
+    """What messages call it. Under this name Redis keeps how far it has come."""
+    url: Annotated[SecretStr, _secret(check_webhook)]
+    """`https://` or `http://`. Secret: it may hold a token."""
+    secret: Annotated[SecretStr, _secret(signing_key)] | None = None
+    """`whsec_…`, which signs the requests by Standard Webhooks; none means unsigned."""
+    kinds: tuple[Literal["begin", "update", "end"], ...] = ("begin", "update", "end")
+    """Steps of an event that are posted."""
+    allow_private: bool = False
+    """Also post to private, loopback and link-local addresses."""
+    ca_file: Path | None = None
+    """Authorities to believe instead of the system's, PEM."""
+
+
+class MqttConfig(Section):
+    """Where `heed forward` publishes alerts and states."""
+
+    url: Annotated[SecretStr, _secret(check_broker)] | None = None
+    """`mqtt://user:password@host:1883`, or with TLS `mqtts://host:8883`; none means no MQTT."""
+    topic: str = Field(default="heed", pattern=r"^[a-zA-Z0-9_-]+(/[a-zA-Z0-9_-]+)*$")
+    """What all topics begin with."""
+    discovery: str = Field(default="homeassistant", pattern=r"^([a-zA-Z0-9_-]+(/[a-zA-Z0-9_-]+)*)?$")
+    """Prefix of Home Assistant's discovery; empty means that it is told nothing."""
+    state_seconds: float = Field(default=10, ge=1)
+    """Between two states of a source of which only the score has changed; others are told at once."""
+    ca_file: Path | None = None
+    """Authorities to believe instead of the system's, PEM."""
+
+
 class LogConfig(Section):
     """What `heed watch` says on stderr."""
 
@@ -136,6 +180,8 @@ class Config(Section):
     route: RouteConfig = RouteConfig()
     event: EventConfig = EventConfig()
     redis: RedisConfig = RedisConfig()
+    webhook: tuple[WebhookConfig, ...] = ()
+    mqtt: MqttConfig = MqttConfig()
     log: LogConfig = LogConfig()
 
 
@@ -165,13 +211,14 @@ def parse_config(data: dict[str, Any], path: Path) -> Config:
     except ValidationError as error:
         wrong = "; ".join(_complaint(detail["loc"], detail["msg"], detail["type"]) for detail in error.errors())
         raise ConfigError(f"config: {path}: {wrong}; see docs/configuration.md") from None
-    names = [source.name for source in config.source]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ConfigError(f"config: {path}: source name {', '.join(twice)} used twice; give each its own")
+    for kind, named in (("source", config.source), ("webhook", config.webhook)):
+        names = [each.name for each in named]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ConfigError(f"config: {path}: {kind} name {', '.join(twice)} used twice; give each its own")
     return config
 
 
 def _complaint(location: Sequence[int | str], message: str, kind: str) -> str:
     """One wrong key in words. Values are left out: they may be secret."""
     key = ".".join(str(part) for part in location)
-    return f"{key}: {'no such key' if kind == 'extra_forbidden' else message}"
+    return f"{key}: {'no such key' if kind == 'extra_forbidden' else message.removeprefix('Value error, ')}"

@@ -1,4 +1,4 @@
-"""Commands that run until they are stopped: watch, subscribe."""
+"""Commands that run until they are stopped: watch, subscribe, forward."""
 
 import logging
 import sys
@@ -123,6 +123,33 @@ def subscribe(
         for alert in stream:
             sys.stdout.write((escaped(alert.to_json()) if as_json else describe(alert)) + "\n")
             sys.stdout.flush()
+
+
+@app.command(epilog="Example: heed forward --config heed.toml")
+def forward(
+    context: typer.Context,
+    config: ConfigOption = None,
+    redis: RedisOption = None,
+    state: StateOption = None,
+    log_format: LogFormatOption = None,
+) -> None:
+    """Take alerts to the webhooks and the MQTT broker of the configuration."""
+    from pipeline.forward import forward as run
+    from pipeline.forward import secrets_of
+
+    log: StderrLog = context.obj
+    log.use(log_format or LogFormat.TEXT, _secrets([redis]))
+    with Stop(tell_stop) as stop:
+        settings = merge_options(read_config(config) if config else Config(), redis=redis)
+        url = settings.redis.url
+        secrets = [*_secrets([url.get_secret_value() if url else None]), *secrets_of(settings)]
+        log.use(log_format or LogFormat(settings.log.format), secrets, settings.log.repeat_seconds)
+
+        def begun(num_targets: int) -> None:
+            stop.begin()
+            _log.info("alerts go to %d target(s); Ctrl-C ends", num_targets, extra={"event": "start"})
+
+        run(settings, state or default_state(), stop.asked, begun)
 
 
 def open_runtime(settings: Config) -> Runtime:

@@ -1,5 +1,6 @@
 """The configuration file: what it takes, what it refuses and how it says so; and the page that documents it."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -14,10 +15,12 @@ from pipeline.config import (
     EventConfig,
     LiveConfig,
     LogConfig,
+    MqttConfig,
     RedisConfig,
     RouteConfig,
     Section,
     SourceConfig,
+    WebhookConfig,
     read_config,
 )
 from pipeline.errors import ConfigError
@@ -30,8 +33,11 @@ SECTIONS: dict[str, type[Section]] = {
     "[route]": RouteConfig,
     "[event]": EventConfig,
     "[redis]": RedisConfig,
+    "[[webhook]]": WebhookConfig,
+    "[mqtt]": MqttConfig,
     "[log]": LogConfig,
 }
+WEBHOOK = '[[webhook]]\nname = "desk"\nurl = "https://host/s3cret"\n'
 SOURCE = '[[source]]\nname = "gate"\nurl = "rtsp://guard:s3cret@camera/1"\n'
 
 
@@ -62,7 +68,8 @@ def documented_default(field: FieldInfo) -> str:
         return "needed"
     if field.default is None:
         return "none"
-    return f"`{str(field.default).lower()}`" if not isinstance(field.default, str) else f'`"{field.default}"`'
+    default = list(field.default) if isinstance(field.default, tuple) else field.default
+    return f"`{json.dumps(default)}`"
 
 
 def test_the_documented_example_holds_every_key_and_is_right(tmp_path: Path) -> None:
@@ -71,10 +78,10 @@ def test_the_documented_example_holds_every_key_and_is_right(tmp_path: Path) -> 
     assert config.source[0].url.get_secret_value() == "rtsp://viewer:password@192.168.1.20:554/stream1"
     data = tomllib.loads(example())
     assert data.keys() == Config.model_fields.keys()
-    assert {key for source in data.pop("source") for key in source} == SourceConfig.model_fields.keys()
     for heading, section in SECTIONS.items():
-        if heading != "[[source]]":
-            assert data[heading.strip("[]")].keys() == section.model_fields.keys()
+        tables = data[heading.strip("[]")]
+        named = {key for table in (tables if isinstance(tables, list) else [tables]) for key in table}
+        assert named == section.model_fields.keys()
 
 
 @pytest.mark.parametrize("heading", SECTIONS)
@@ -119,6 +126,11 @@ def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
             "event.release: Input should be greater than 0; event.merge_seconds:",
         ),
         (SOURCE + SOURCE, "source name gate used twice; give each its own"),
+        (WEBHOOK + WEBHOOK, "webhook name desk used twice; give each its own"),
+        (WEBHOOK + 'secret = "s3cret"\n', "webhook.0.secret: must be whsec_ and 24 to 64 bytes in base64"),
+        ('[[webhook]]\nname = "desk"\nurl = "s3cret"\n', "webhook.0.url: must be https://host/path or"),
+        ('[mqtt]\nurl = "mqtt://me:s3cret/1@host"\n', "mqtt.url: must be mqtt://user:password@host:1883"),
+        ('[mqtt]\ntopic = "heed/#"\n', "mqtt.topic: String should match pattern"),
         ("[event\n", "not TOML: Expected ']'"),
         ('[redis]\nurl = "redis://:s3cret@localhost\n', "not TOML: "),
     ],
@@ -141,7 +153,8 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shown", [repr, str, lambda config: config.model_dump_json()])
 def test_secrets_are_not_shown(shown: Any, tmp_path: Path) -> None:
-    config = read_config(written(tmp_path, SOURCE + '[redis]\nurl = "redis://:s3cret@localhost"\n'))
+    redis, mqtt = ('[redis]\nurl = "redis://:s3cret@localhost"\n', '[mqtt]\nurl = "mqtt://me:s3cret@localhost"\n')
+    config = read_config(written(tmp_path, SOURCE + WEBHOOK + redis + mqtt))
     assert "s3cret" not in shown(config)
     assert "gate" in shown(config)
 
