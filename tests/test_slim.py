@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = {"pipeline", "models", "export", "alerts"}
 HEAVY = {"torch", "torchvision", "torchaudio", "transformers", "librosa", "ray", "sklearn", "onnx", "matplotlib"}
 LIVE = [
-    *("pipeline.cli", "pipeline.run", "pipeline.camera", "pipeline.evaluate", "pipeline.summary"),
+    *("pipeline.cli", "pipeline.run", "pipeline.camera", "pipeline.evaluate", "pipeline.summary", "pipeline.bench.run"),
     *("pipeline.demo.play", "pipeline.scene", "pipeline.doctor", "export.bundle", "export.runtime", "models.spec"),
 ]
 
