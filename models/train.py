@@ -65,16 +65,44 @@ def train(
         StorageError: the folder cannot be written.
         WeightsError: weights to begin from are not to be had.
     """
-    spec = recipe.spec
     first = _first(recipe)
     split = {name: _split(pools[name], recipe) for name in MODALITIES}
     kept = {name: parts[1] for name, parts in split.items()}
     learned = {name: parts[0] for name, parts in split.items()} if first is None else pools
     _check(learned, kept, begun)
     torch.manual_seed(recipe.seed)
-    network = begin_network(spec, _architecture(recipe), recipe.video.weights, recipe.text.weights)
+    network = begin_network(recipe.spec, _architecture(recipe), recipe.video.weights, recipe.text.weights)
     if recipe.begin is not None:
         begin_from(network, read_run(recipe.begin)[0])
+    run = _taught(network, learned, kept, actions, recipe, folder, progress, begun)
+    report = {
+        "recipe": _described(recipe),
+        "materials": [{"name": part.name or "not stated", "licence": part.licence} for part in recipe.materials],
+        **(_judged(network, kept, recipe) if first is None else first),
+        "windows": {
+            part: {name: _counts(pool) for name, pool in pools.items()}
+            for part, pools in (("train", learned), ("validation", kept))
+        },
+        "environment": environment(),
+        "process": process(sum(epoch.seconds for epoch in run.history)),
+    }
+    if parallel.is_first():
+        save_network(network, folder / "network.pt")
+        write_whole(folder / "run.json", (json.dumps(report, indent=2) + "\n").encode())
+    return report
+
+
+def _taught(
+    network: Network,
+    learned: dict[str, Pool],
+    kept: dict[str, Pool],
+    actions: Pool | None,
+    recipe: Recipe,
+    folder: Path,
+    progress: Progress,
+    begun: Callable[[str], None],
+) -> Run:
+    """The run in which the network, on the CPU in the end, has gone through all stages."""
     parallel.share_norms(network)
     lessons = Lessons(network, num_actions(actions), NUM_SOUNDS)
     taught = nn.ModuleDict({"network": network, "lessons": lessons}).to(_device(recipe))
@@ -92,21 +120,7 @@ def train(
     for stage in joint.stages(network, learned, kept, recipe):
         run.fit(stage)
     network.cpu().eval()
-    report = {
-        "recipe": _described(recipe),
-        "materials": [{"name": part.name or "not stated", "licence": part.licence} for part in recipe.materials],
-        **(_judged(network, kept, recipe) if first is None else first),
-        "windows": {
-            part: {name: _counts(pool) for name, pool in pools.items()}
-            for part, pools in (("train", learned), ("validation", kept))
-        },
-        "environment": environment(),
-        "process": process(sum(epoch.seconds for epoch in run.history)),
-    }
-    if parallel.is_first():
-        save_network(network, folder / "network.pt")
-        write_whole(folder / "run.json", (json.dumps(report, indent=2) + "\n").encode())
-    return report
+    return run
 
 
 def _described(recipe: Recipe) -> dict[str, Any]:
