@@ -44,6 +44,7 @@ def model_card(manifest: Manifest, notes: str = "") -> str:
         "Of the validation split of the training files, by recording, used to choose calibration and threshold:"
         f" AUC {', '.join(f'{name} {value:.3f}' for name, value in training['validation_auc'].items())}.",
         "",
+        *(_precisions(manifest) if manifest.precisions else ()),
         *((notes.strip(), "") if notes.strip() else ()),
         _LIMITS,
         "## Learned from",
@@ -83,6 +84,20 @@ def _figures(metrics: dict[str, Any]) -> Iterator[str]:
             _number(event["false_alarms_per_hour"], 1),
         )
         yield f"| {name} | {' | '.join(map(str, cells))} |"
+
+
+def _precisions(manifest: Manifest) -> Iterator[str]:
+    """A row for each graph that computes in another precision than the reference."""
+    yield "## Other precisions"
+    yield ""
+    yield "What a token says through its own head, over labelled windows that the precision was not calibrated on:"
+    yield ""
+    yield "| precision | network | windows | AUC | AUC of the reference |"
+    yield "|---|---|---|---|---|"
+    for precision, costs in manifest.precisions.items():
+        for name, cost in costs.items():
+            yield f"| {precision} | {name} | {cost.windows} | {cost.auc:.4f} | {cost.auc_fp32:.4f} |"
+    yield ""
 
 
 def _number(value: float | None, digits: int = 3) -> str:

@@ -74,12 +74,12 @@ def _graph(network: nn.Module, example: tuple[Tensor, ...], axes: tuple[Any, ...
             network, example, dynamic_shapes=axes, output_names=outputs, opset_version=OPSET, dynamo=True, verbose=False
         )
     model = program.model_proto if program is not None else onnx.ModelProto()
-    _strip(model)
+    strip_notes(model)
     onnx.checker.check_model(model)
     return model
 
 
-def _strip(model: Any) -> None:
+def strip_notes(model: Any) -> None:
     """Takes out the exporter's notes: they name the source files of the machine that exported."""
     del model.metadata_props[:]
     del model.graph.metadata_props[:]

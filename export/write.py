@@ -2,7 +2,9 @@
 
 import shutil
 import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,8 +15,10 @@ from export.card import model_card
 from export.errors import ExportError
 from export.graphs import write_graphs
 from export.parity import PROBE, Arrays, sequences, write_probe
+from export.precisions import add_precisions
 from export.runtime import open_tokenizer, tokenize
 from models.network import Network
+from models.pool import Pool
 from models.spec import MODALITIES
 from models.text import find_tokenizer
 from models.train import read_run
@@ -22,7 +26,17 @@ from models.train import read_run
 CARD = "MODEL_CARD.md"
 
 
-def write_bundle(run: Path, out: Path, windows: Arrays, metrics: dict[str, Any], notes: str = "") -> Manifest:
+def write_bundle(
+    run: Path,
+    out: Path,
+    windows: Arrays,
+    metrics: dict[str, Any],
+    notes: str = "",
+    *,
+    precisions: Sequence[str] = (),
+    pools: Mapping[str, Pool] = MappingProxyType({}),
+    say: Callable[[str], None] = lambda _: None,
+) -> Manifest:
     """Exports a finished run, whole or not at all.
 
     Args:
@@ -31,6 +45,9 @@ def write_bundle(run: Path, out: Path, windows: Arrays, metrics: dict[str, Any],
         windows: `frames` (N, T, H, W, 3), `samples` (N, S) and `texts` (N,) for the probe.
         metrics: figures by name, as `metrics.json` has them.
         notes: Markdown for the model card: what else was measured.
+        precisions: other than the reference's, `int8` or `fp16`.
+        pools: labelled windows by modality, to calibrate and measure them with.
+        say: told of networks that have no graph of a precision.
 
     Raises:
         RecipeError: the run is not finished.
@@ -47,13 +64,19 @@ def write_bundle(run: Path, out: Path, windows: Arrays, metrics: dict[str, Any],
         write_graphs(network, folder)
         shutil.copy(find_tokenizer(report["recipe"]["text"]["weights"]), folder / "tokenizer.json")
         write_probe(folder / PROBE, {**windows, **reference(network, windows, folder / "tokenizer.json")})
-        manifest = _manifest(network, report, folder, metrics)
-        (folder / CARD).write_text(model_card(manifest, notes), encoding="utf-8")
-        manifest = manifest.model_copy(update={"files": {**manifest.files, CARD: file_sha256(folder / CARD)}})
-        write_manifest(folder, manifest)
+        manifest = add_precisions(folder, _manifest(network, report, folder, metrics), precisions, pools, say)
+        manifest = write_card(folder, manifest, notes)
         if out.exists():
             shutil.rmtree(out)
         folder.rename(out)
+    return manifest
+
+
+def write_card(folder: Path, manifest: Manifest, notes: str) -> Manifest:
+    """Writes the model card and, with its hash, `bundle.json`."""
+    (folder / CARD).write_text(model_card(manifest, notes), encoding="utf-8")
+    manifest = manifest.model_copy(update={"files": {**manifest.files, CARD: file_sha256(folder / CARD)}})
+    write_manifest(folder, manifest)
     return manifest
 
 

@@ -42,7 +42,7 @@ class _Gathered:
 
 
 def pools(
-    recipe: Recipe,
+    materials: Sequence[Data],
     spec: Spec,
     tokenizer: Tokenizer,
     progress: Callable[[str, int, int], None],
@@ -53,11 +53,11 @@ def pools(
     """The windows of every modality.
 
     Args:
-        recipe: names the labels files and what in them is evidence.
+        materials: the labels files and what in them is evidence.
         spec: sizes and labels.
         tokenizer: of the text encoder.
         progress: told of every file.
-        on_skip: told of files that cannot be read, in the end how many, and of labels that the recipe does not know.
+        on_skip: told of files that cannot be read, in the end how many, and of labels that the spec does not know.
         is_strict: whether a file that cannot be read is an error, once all are named.
 
     Raises:
@@ -66,7 +66,7 @@ def pools(
     """
     gathered = {name: _Gathered() for name in MODALITIES}
     num_files = num_skipped = 0
-    for data in recipe.data:
+    for data in materials:
         files = rows_by_path(read_annotations(data.labels, strict=is_strict, warn=on_skip))
         num_files += len(files)
         num_skipped += _gather_files(files, data, spec, gathered, progress, on_skip)

@@ -20,8 +20,10 @@ from export.write import reference, write_bundle
 from models import parallel
 from models.errors import RecipeError, StorageError
 from models.fit import Progress
+from models.plan import Data
+from models.pool import Pool
 from models.recipe import Recipe, make_recipe, read_recipe
-from models.spec import NORMAL, Spec
+from models.spec import MODALITIES, NORMAL, Spec
 from models.storage import write_whole
 from models.text import find_tokenizer
 from models.train import read_run, train
@@ -77,7 +79,7 @@ def learn(
         check_sides(recipe)
         spec = recipe.spec
         tokenizer = open_tokenizer(find_tokenizer(recipe.text.weights), spec)
-        gathered = pools(recipe, spec, tokenizer, progress, say, is_strict=is_strict)
+        gathered = pools(recipe.data, spec, tokenizer, progress, say, is_strict=is_strict)
         moving = actions(recipe.video.actions, spec, progress, say, is_strict=is_strict)
         return [train(seeded, gathered, folder, progress, say, moving) for folder, seeded in recipes.items()]
 
@@ -119,7 +121,18 @@ def probe_source(named: str | None) -> Iterator[str]:
         yield str(path)
 
 
-def export_run(run: Path, out: Path, source: str, metrics: dict[str, Path], notes: Path | None = None) -> str:
+def export_run(
+    run: Path,
+    out: Path,
+    source: str,
+    metrics: dict[str, Path],
+    notes: Path | None = None,
+    *,
+    precisions: Sequence[str] = (),
+    materials: Sequence[Data] = (),
+    progress: Progress = lambda *_: None,
+    say: Callable[[str], None] = lambda _: None,
+) -> str:
     """Writes a bundle of a run; gives its name.
 
     Args:
@@ -128,11 +141,28 @@ def export_run(run: Path, out: Path, source: str, metrics: dict[str, Path], note
         source: file whose windows the bundle ships to prove itself with.
         metrics: `metrics.json` files for the card, by the name of what was evaluated.
         notes: Markdown file for the card.
+        precisions: of further graphs, `int8` or `fp16`.
+        materials: labelled files to calibrate and measure these with.
+        progress: told of every one of these files.
+        say: told of what is left out.
     """
-    network, _ = read_run(run)
+    network, report = read_run(run)
     figures = {name: _figures(path) for name, path in metrics.items()}
     told = notes.read_text(encoding="utf-8") if notes else ""
-    return write_bundle(run, out, probe_windows(source, network.spec), figures, told).name
+    probe = probe_windows(source, network.spec)
+    found: dict[str, Pool] = {}
+    if precisions:
+        tokenizer = open_tokenizer(find_tokenizer(report["recipe"]["text"]["weights"]), network.spec)
+        found = pools(materials, network.spec, tokenizer, progress, say)
+    return write_bundle(run, out, probe, figures, told, precisions=precisions, pools=found, say=say).name
+
+
+def material(named: str) -> Data:
+    """A labels file to calibrate with, as `LABELS`, or as `MODALITY=LABELS` when only that part of its files counts."""
+    modality, mark, path = named.partition("=")
+    if mark and modality in MODALITIES:
+        return Data.model_validate({"labels": path, "modalities": (modality,)})
+    return Data(labels=Path(named))
 
 
 def _figures(path: Path) -> dict[str, Any]:

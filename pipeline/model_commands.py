@@ -2,6 +2,7 @@
 
 import json
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,13 @@ from pipeline.errors import ConfigError
 from pipeline.terminal import JsonOption, err, out, progress_bar
 
 app = typer.Typer()
+
+
+class Precision(StrEnum):
+    """Other than the reference's."""
+
+    INT8 = "int8"
+    FP16 = "fp16"
 
 
 @app.command(
@@ -114,12 +122,36 @@ def export(
     notes: Annotated[
         Path | None, typer.Option(help="Markdown for the model card.", exists=True, dir_okay=False)
     ] = None,
+    precision: Annotated[
+        list[Precision] | None, typer.Option(help="Of further graphs beside the float32 ones; may be repeated.")
+    ] = None,
+    calibrate: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[MODALITY=]LABELS",
+            help="Labels file of training files to calibrate and measure these with; may be repeated.",
+        ),
+    ] = None,
 ) -> None:
     """Write a bundle of ONNX graphs from a training run."""
     learning = _training("export")
     figures = dict(_named_file(text) for text in metrics or [])
-    with learning.probe_source(probe) as source:
-        name = learning.export_run(run, to, source, figures, notes)
+    if bool(precision) != bool(calibrate):
+        raise ConfigError("export: --precision and --calibrate: one without the other; give both")
+    materials = [learning.material(text) for text in calibrate or []]
+    with learning.probe_source(probe) as source, progress_bar() as bar:
+        task = bar.add_task("calibration", visible=bool(precision))
+        name = learning.export_run(
+            run,
+            to,
+            source,
+            figures,
+            notes,
+            precisions=precision or (),
+            materials=materials,
+            progress=lambda _, done, total: bar.update(task, completed=done, total=total),
+            say=lambda line: err.print(f"heed: {line}"),
+        )
     out.print(f"{name} -> {to}\nnext: heed verify {to} --run {run}")
 
 

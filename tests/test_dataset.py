@@ -35,7 +35,7 @@ def learned(folder: Path, rows: str, **data: object) -> tuple[dict[str, Pool], l
     path.write_text(HEADER + rows)
     recipe = Recipe(labels=SPEC.labels, data=(Data.model_validate({"labels": path, **data}),))
     said: list[str] = []
-    return pools(recipe, SPEC, TOKENIZER, lambda *_: None, said.append), said
+    return pools(recipe.data, SPEC, TOKENIZER, lambda *_: None, said.append), said
 
 
 def write_sound(path: Path, loudness: list[float]) -> Path:
@@ -130,12 +130,12 @@ def test_files_that_cannot_be_read_are_counted_or_an_error(tmp_path: Path) -> No
     (tmp_path / "text.mp4").write_text("It is a text.")
     (tmp_path / "labels.csv").write_text(HEADER + "calm.mp4,,,normal,\ntext.mp4,,,fight,\n")
     recipe, said = Recipe(labels=SPEC.labels, data=(Data(labels=tmp_path / "labels.csv"),)), list[str]()
-    pools(recipe, SPEC, TOKENIZER, lambda *_: None, said.append)
+    pools(recipe.data, SPEC, TOKENIZER, lambda *_: None, said.append)
     assert said[1:] == ["train: 1 of 2 files skipped"]
     with pytest.raises(
         SourceError, match="train: 1 of 2 files cannot be read; mend or leave them out, or train without"
     ):
-        pools(recipe, SPEC, TOKENIZER, lambda *_: None, said.append, is_strict=True)
+        pools(recipe.data, SPEC, TOKENIZER, lambda *_: None, said.append, is_strict=True)
     assert said[2].startswith(f"source: {tmp_path}/text.mp4: not a media file")
 
 
