@@ -67,8 +67,9 @@ FORWARD: Final = "forward-"
 """Followed by a target's name: the consumer group that reads alerts for it. A target that is dead holds up no other."""
 WEBHOOK_SECONDS: Final = 10.0
 """For one attempt, from connecting to the answer."""
-WEBHOOK_PAUSES: Final = (1.0, 4.0, 16.0)
-"""Before the second, third and last attempt: a server that is started anew is back by then."""
+WEBHOOK_PAUSES: Final = (1.0, 3.0, 9.0)
+"""Before the second, third and last attempt: a server that is started anew is back by then. With all four attempts less
+than `CLAIM_IDLE_SECONDS`, after which another machine would try, too."""
 MQTT_SECONDS: Final = 10.0
 """For connecting to a broker."""
 MQTT_KEEPALIVE_SECONDS: Final = 20

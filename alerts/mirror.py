@@ -74,7 +74,7 @@ def as_json(state: State) -> str:
 
 def _number(value: str) -> float | None:
     try:
-        number = float(value)
+        number = int(value) if value.isdecimal() else float(value)
     except ValueError:
         return None
     return number if math.isfinite(number) else None

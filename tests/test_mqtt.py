@@ -199,14 +199,10 @@ def test_scores_are_told_every_while(broker: MqttBroker) -> None:
 
 
 def test_a_state_has_numbers_as_numbers_and_nothing_that_is_no_json() -> None:
-    state = {"score": "nan", "threshold": "1e-3", "latency_seconds": "soon", "reason": 'a "b"', "provider": "7"}
-    assert json.loads(as_json(state)) == {
-        "score": None,
-        "threshold": 0.001,
-        "latency_seconds": None,
-        "reason": 'a "b"',
-        "provider": "7",
-    }
+    state = {"score": "nan", "threshold": "1e-3", "latency_seconds": "soon", "dropped": "3", "provider": "7"}
+    told = '{"score": null, "threshold": 0.001, "latency_seconds": null, "dropped": 3, "provider": "7"}'
+    assert as_json(state) == told
+    assert json.loads(as_json({"reason": 'a "b"\n'})) == {"reason": 'a "b"\n'}
 
 
 def discovered(broker: MqttBroker, source: str) -> dict[str, dict[str, Any]]:
