@@ -96,7 +96,7 @@ class RouteConfig(Section):
 
     enabled: bool = True
     """In `heed watch`; `heed evaluate` computes everything unless it is told to `--route`."""
-    tolerance: float = Field(default=8, ge=0)
+    tolerance: float = Field(default=3, ge=0)
     """Median deviations over its usual motion and loudness that are nothing unusual on a source."""
     explore_seconds: float = Field(default=10, gt=0)
     """No token is kept for longer: so often every source is computed whole, whatever happens."""
