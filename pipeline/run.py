@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -41,6 +41,13 @@ class Summary:
         """How a source is now."""
         if state.status == "failed":
             self.failed[source] = state.reason
+
+    def finish(self, num_dropped: Mapping[str, int], router: Router | None) -> None:
+        """What is known when all is over."""
+        self.num_dropped = dict(num_dropped)
+        if router is not None:
+            shares = {source: router.saved(source=source) for source in num_dropped}
+            self.saved = {source: share for source, share in shares.items() if share is not None}
 
 
 def watch(
@@ -82,10 +89,7 @@ def watch(
             warner.push(scores)
             present.note_scores(scores)
         warner.finish_all()
-        summary.num_dropped = dict(cameras.num_dropped)
-        if router is not None:
-            shares = {source.name: router.saved(source=source.name) for source in config.source}
-            summary.saved = {source: share for source, share in shares.items() if share is not None}
+        summary.finish(cameras.num_dropped, router)
     return summary
 
 
