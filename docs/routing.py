@@ -105,12 +105,13 @@ def draw(measured: dict[str, list[Judged]]) -> Figure:
     """Share saved against AUC lost, and against the tolerance."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     cost, share = figure.subplots(1, 2)
-    for name, (whole, *routed) in measured.items():
+    for number, (name, (whole, *routed)) in enumerate(measured.items()):
+        style = {"marker": "o", "color": f"C{number}"}
         saved = [100 * _saved(each) for each in routed]
-        share.plot(range(len(TOLERANCES)), saved, marker="o", label=name)
+        share.plot(range(len(TOLERANCES)), saved, label=name, **style)
         if (auc := whole.auc()) is not None:
             lost = [100 * (auc - (each.auc() or 0)) for each in routed]
-            cost.plot(saved, lost, marker="o", label=f"{name}: AUC {auc:.3f} with everything")
+            cost.plot(saved, lost, label=f"{name}: AUC {auc:.3f} with everything", **style)
     cost.axhline(0.5, color="grey", linestyle=":")
     cost.set(xlabel="encoder runs saved, %", ylabel="AUC points lost")
     share.set(xlabel="tolerance", ylabel="encoder runs saved, %", ylim=(0, 100))
