@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ def hum(amplitude: float, seed: int) -> NDArray[np.float32]:
     return np.random.default_rng(seed).normal(0, amplitude, 32_000).astype(np.float32)
 
 
-def window(index: int, *, source: str = "gate", session: int = 0, **changes: object) -> Window:
+def window(index: int, *, source: str = "gate", session: int = 0, **changes: Any) -> Window:
     """A window in which nothing happens, but for the changes."""
     calm = Window(
         source=source,
