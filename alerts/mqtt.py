@@ -58,6 +58,7 @@ class Mqtt:
         """How often a connection came about: with each new one, the broker may have forgotten what was retained."""
         self._stopped, self._snapshot = stopped, snapshot
         self._connected = threading.Event()
+        self._refusal = ""
         self._refused: dict[int, str] = {}
         parts = urlsplit(check_broker(broker.url))
         client = self._client = _Client(broker.place)
@@ -128,16 +129,20 @@ class Mqtt:
 
     def _on_connect(self, client: paho.Client, _data: Any, _flags: Any, code: ReasonCode, _properties: Any) -> None:
         if code.is_failure:
-            _log.warning("mqtt: %s: refused: %s; trying again", self.broker.place, str(code).lower())
+            self._refusal = f"refused: {str(code).lower()}"
             return
+        self._refusal = ""
         client.publish(self.broker.status_topic, "online", _QOS, retain=True)
         self._connected.set()
         self.num_connections += 1  # after it: what is retained once this is seen gets through
         _log.info("mqtt: %s: connected", self.broker.place)
 
-    def _on_disconnect(self, _client: paho.Client, _data: Any, _flags: Any, code: ReasonCode, _properties: Any) -> None:
-        if self._connected.is_set() and not self._stopped.is_set():
-            _log.warning("mqtt: %s: connection lost: %s; trying again", self.broker.place, str(code).lower())
+    def _on_disconnect(
+        self, _client: paho.Client, _data: Any, _flags: Any, _code: ReasonCode, _properties: Any
+    ) -> None:
+        if not self._stopped.is_set():
+            said = self._refusal or ("connection lost" if self._connected.is_set() else "no answer")
+            _log.warning("mqtt: %s: %s; trying again", self.broker.place, said)
         self._connected.clear()
 
     def _on_publish(self, _client: paho.Client, _data: Any, mid: int, code: ReasonCode, _properties: Any) -> None:

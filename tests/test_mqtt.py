@@ -2,6 +2,7 @@
 
 import gc
 import json
+import socket
 import subprocess
 import threading
 import time
@@ -106,6 +107,15 @@ def test_who_is_to_stop_waits_for_no_broker(refused: str) -> None:
     with Mqtt(Broker(refused), stopped) as mqtt:
         assert mqtt.send(make_alert()) is False
     assert time.monotonic() - began < 10
+
+
+def test_a_broker_that_hangs_up_without_a_word_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with connection(f"mqtt://127.0.0.1:{port}") as mqtt:
+            server.accept()[0].close()
+            wait_until(lambda: f"mqtt: 127.0.0.1:{port}: no answer; trying again" in caplog.text)
+            assert mqtt.num_connections == 0
 
 
 @pytest.fixture
