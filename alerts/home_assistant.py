@@ -6,6 +6,9 @@ from typing import Any, Final
 from alerts.show import plain
 from alerts.targets import Broker, slug
 
+Entities = dict[tuple[str, str], dict[str, Any]]
+"""By component and name."""
+
 _EVENT: Final = """{{ {
   'event_type': value_json.kind, 'label': value_json.label, 'score': value_json.score, 'id': value_json.id,
   'sequence': value_json.sequence, 'started_at': value_json.started_at, 'ended_at': value_json.ended_at,
@@ -28,49 +31,60 @@ def discovery(broker: Broker, prefix: str, source: str, expire_seconds: float) -
         expire_seconds: After so long without a state it is unknown.
     """
     node = f"{slug(broker.topic)}_{slug(source)}"
-    state, alert = broker.source_topic(source, "state"), broker.source_topic(source, "alert")
-    is_here = {"topic": broker.status_topic}
-    is_running = {"topic": state, "value_template": _RUNNING}
-    live = {"availability": [is_here, is_running], "availability_mode": "all", "expire_after": round(expire_seconds)}
-    entities: dict[tuple[str, str], dict[str, Any]] = {
+    shared = {
+        "qos": 1,
+        "device": {"identifiers": [node], "name": plain(source), "manufacturer": "Heed", "model": "Source"},
+        "origin": {"name": "Heed"},
+    }
+    entities = _of_states(broker, source, expire_seconds) | _of_alerts(broker, source)
+    return {
+        f"{prefix}/{component}/{node}/{what}/config": json.dumps(entity | shared | {"unique_id": f"{node}_{what}"})
+        for (component, what), entity in entities.items()
+    }
+
+
+def _of_states(broker: Broker, source: str, expire_seconds: float) -> Entities:
+    topic = broker.source_topic(source, "state")
+    shared = {
+        "state_topic": topic,
+        "expire_after": round(expire_seconds),
+        "availability": [{"topic": broker.status_topic}, {"topic": topic, "value_template": _RUNNING}],
+        "availability_mode": "all",
+    }
+    return {
         ("binary_sensor", "anomaly"): {
             "name": "Anomaly",
             "device_class": "safety",
-            "state_topic": state,
             "value_template": _ANOMALY,
-            "json_attributes_topic": state,
-            **live,
+            "json_attributes_topic": topic,
+            **shared,
         },
         ("sensor", "score"): {
             "name": "Score",
             "icon": "mdi:gauge",
             "state_class": "measurement",
             "suggested_display_precision": 2,
-            "state_topic": state,
             "value_template": _SCORE,
-            **live,
+            **shared,
         },
+    }
+
+
+def _of_alerts(broker: Broker, source: str) -> Entities:
+    shared = {"availability": [{"topic": broker.status_topic}]}
+    return {
         ("event", "alert"): {
             "name": "Alert",
             "icon": "mdi:alert",
             "event_types": ["begin", "update", "end"],
-            "state_topic": alert,
+            "state_topic": broker.source_topic(source, "alert"),
             "value_template": _EVENT,
-            "availability": [is_here],
+            **shared,
         },
         ("image", "snapshot"): {
             "name": "Snapshot",
             "content_type": "image/jpeg",
             "image_topic": broker.source_topic(source, "snapshot"),
-            "availability": [is_here],
+            **shared,
         },
-    }
-    shared = {
-        "qos": 1,
-        "device": {"identifiers": [node], "name": plain(source), "manufacturer": "Heed", "model": "Source"},
-        "origin": {"name": "Heed"},
-    }
-    return {
-        f"{prefix}/{component}/{node}/{what}/config": json.dumps(entity | shared | {"unique_id": f"{node}_{what}"})
-        for (component, what), entity in entities.items()
     }

@@ -29,7 +29,7 @@ from pipeline.redact import url_secrets
 LARGEST_SNAPSHOT: Final = 1024**2
 """Bytes of a picture that goes to a broker; more is no snapshot of ours."""
 _MQTT: Final = "mqtt"
-_END_SECONDS: Final = 0.7
+_END_SECONDS: Final = 0.5
 """For what is under way when the program is to end; what is not acknowledged by then comes again at the next start."""
 _log = logging.getLogger(__name__)
 
