@@ -34,8 +34,9 @@ def users(of: set[str]) -> set[str]:
     return {path for path, tree in trees() if of & set(names(tree))}
 
 
-def test_only_the_embedded_redis_and_the_record_of_a_training_start_programs() -> None:
-    assert users(STARTS) == {"alerts/embedded.py", "alerts/keeper.py", "models/environment.py"}
+def test_only_the_embedded_redis_the_record_of_a_training_and_the_benchmark_start_programs() -> None:
+    benchmark = {"pipeline/bench/alerts.py", "pipeline/bench/start.py"}  # a Redis, and Heed itself
+    assert users(STARTS) == {"alerts/embedded.py", "alerts/keeper.py", "models/environment.py"} | benchmark
 
 
 @pytest.mark.parametrize("name", ["eval", "exec", "compile", "__import__"])
