@@ -12,6 +12,18 @@ DEAD: Final = "heed:alerts:dead"
 """Stream of entries that no consumer could handle, with the reason: nothing is thrown away unseen."""
 STATE: Final = "heed:state:"
 """Followed by the source's name: hash of its present state."""
+PICTURE: Final = "heed:picture:"
+"""Followed by the source's name: JPEG of its latest picture, some 15 KB."""
+SCORES: Final = "heed:scores:"
+"""Followed by the source's name: stream of what was thought of its last windows, an entry each."""
+ACKNOWLEDGED: Final = "heed:acknowledged"
+"""Hash: by the alert's id, what a person said of it, as JSON."""
+METRICS: Final = "heed:metrics:"
+"""Followed by the engine's name: hash of what it counts, for as long as a state lives."""
+SNAPSHOT: Final = "snapshot"
+"""The field of that hash that holds the JSON."""
+METRICS_EVERY_SECONDS: Final = 5.0
+"""How often an engine says it: three times within the shortest interval that Prometheus commonly has."""
 READERS: Final = "heed:readers"
 """Hash: of every reader with a name, the entry it was done with last."""
 
@@ -19,6 +31,12 @@ STREAM_LENGTH: Final = 10_000
 """About how many entries either stream keeps (`MAXLEN ~`): some 10 MB, weeks of alerts."""
 STATE_SECONDS: Final = 60
 """A state lives this long: longer than a reconnect pause (30 s), short enough that a dead watcher's is soon gone."""
+PICTURE_SECONDS: Final = 60
+"""A picture lives as long as a state."""
+SCORES_LENGTH: Final = 300
+"""About how many windows a source's scores go back (`MAXLEN ~`): five minutes."""
+SCORES_SECONDS: Final = 600
+"""Scores of a source that gives no windows any more live this long."""
 
 SOCKET_SECONDS: Final = 5.0
 """For connecting, and for every answer. redis-py's own retries are off: they multiply with each other, and both

@@ -1,21 +1,20 @@
 """The publisher: alerts to the outbox at once, and from there to Redis for as long as it takes."""
 
 import logging
-from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Event, Thread
 from typing import Self
 
 import redis
 from redis.exceptions import NoPermissionError
-from redis.typing import EncodableT, FieldT
 
 from alerts import keys
 from alerts.alert import Alert
 from alerts.complaint import FAILURES, Client, Failure, complaint
 from alerts.connect import has_moved, may_fail_over, node, refresh
 from alerts.errors import OutboxError
+from alerts.latest import Fields, Latest
 from alerts.outbox import Outbox
 from alerts.run_lock import RunLock
 
@@ -30,21 +29,23 @@ class Publisher:
     an alert again, with the same id and sequence.
     """
 
-    def __init__(self, client: Client, state: Path) -> None:
+    def __init__(
+        self, client: Client, state: Path, on_sent: Callable[[float], None] = lambda _waited_seconds: None
+    ) -> None:
         """Starts to send what waits in `state`.
 
         Args:
             client: Where to; need not be reachable yet. The caller closes it, after the publisher.
             state: The state folder; the outbox lives in it.
+            on_sent: Told how long an alert waited on the disk, in seconds, when Redis has it.
 
         Raises:
             OutboxError: the outbox cannot be opened.
         """
-        self._client = client
+        self._client, self._on_sent = client, on_sent
         self._run_lock = RunLock(state)
         self._outbox = self._opened(state / "outbox.sqlite")
-        self._states: dict[str, dict[FieldT, EncodableT]] = {}
-        self._states_lock = Lock()
+        self._latest = Latest()
         self._has_replica = True
         self._failures = 0
         self._num_told = 0
@@ -69,10 +70,14 @@ class Publisher:
         """Alerts of this run that were given up because too many waited for Redis, or for too long."""
         return self._outbox.num_discarded
 
-    def announce(self, source: str, state: Mapping[str, str | float]) -> None:
+    def announce(self, source: str, state: Fields) -> None:
         """Makes this the present state of the source; forgotten when Redis is away, for the next one is better."""
-        with self._states_lock:
-            self._states[source] = {name: str(value) for name, value in state.items()}
+        self._latest.note_state(source, state)
+        self._awake.set()
+
+    def show(self, source: str, scores: Fields, picture: bytes | None) -> None:
+        """Adds what was thought of the source's latest window, and its picture; forgotten when Redis is away."""
+        self._latest.note_window(source, scores, picture)
         self._awake.set()
 
     def close(self, timeout: float = keys.CLOSE_SECONDS) -> None:
@@ -90,6 +95,11 @@ class Publisher:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _show(self, key: str, state: dict[FieldT, EncodableT]) -> None:
+        with self._states_lock:
+            self._states[key] = state
+        self._awake.set()
 
     def _opened(self, path: Path) -> Outbox:
         """The outbox, in which what earlier runs left open is ended."""
@@ -110,7 +120,7 @@ class Publisher:
             self._awake.clear()
             try:
                 self._send_alerts()
-                self._send_states()
+                self._latest.send(self._client)
             except (*FAILURES, OSError, ValueError) as error:  # ValueError: the client was closed meanwhile
                 self._failed(error)
                 self._closing.wait(pause)
@@ -137,7 +147,8 @@ class Publisher:
             pipeline.execute()
             if may_fail_over(self._client):
                 self._await_replica(server)
-            self._outbox.remove(waiting)
+            for seconds in self._outbox.remove(waiting):
+                self._on_sent(seconds)
 
     def _await_replica(self, server: redis.Redis) -> None:
         """Fails if another server has taken over: it may not have what this one said yes to.
@@ -151,23 +162,9 @@ class Publisher:
             if not self._has_replica and has_moved(self._client, server, keys.STREAM):
                 raise redis.ConnectionError("another server has taken over")
 
-    def _send_states(self) -> None:
-        with self._states_lock:
-            states, self._states = self._states, {}
-        if not states:
-            return
-        pipeline = self._client.pipeline(transaction=isinstance(self._client, redis.Redis))
-        for source, state in states.items():
-            key = keys.STATE + source
-            pipeline.delete(key)
-            pipeline.hset(key, mapping=state)
-            pipeline.expire(key, keys.STATE_SECONDS)
-        pipeline.execute()
-
     def _failed(self, error: Failure | OSError | ValueError) -> None:
         self._failures += 1
-        with self._states_lock:
-            self._states.clear()
+        self._latest.clear()
         if self._failures == keys.QUIET_FAILURES + 1:
             said = complaint(self._client, error) if isinstance(error, FAILURES) else str(error)
             _log.warning("%s; alerts wait on the disk, trying again", said)

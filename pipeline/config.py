@@ -68,6 +68,8 @@ class LiveConfig(Section):
     """Most memory of a source's process: what a hostile stream makes a decoder ask for ends there. Files too."""
     decoder: Decoder = "cpu"
     """What decodes pictures. `auto`: hardware, if any is there. Where one that is named cannot, the CPU does."""
+    picture_seconds: Seconds = 2
+    """Between two pictures of a source that go to Redis, for `heed serve` to show; 0: none do."""
 
 
 class EngineConfig(Section):

@@ -14,6 +14,8 @@ class Frame:
     """When it is shown."""
     image: NDArray[np.uint8]
     """RGB, (H, W, 3): the whole picture, squeezed to the spec's square."""
+    still: bytes | None = None
+    """JPEG for people, if one was taken of this picture."""
 
 
 @dataclass(frozen=True, slots=True)

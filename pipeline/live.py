@@ -65,6 +65,7 @@ def sessions(
             with open_media(url, spec, config) as media:
                 tell("running")
                 media.tell = partial(tell, "running")
+                media.take_stills(config.picture_seconds)
                 if media.is_live and (media.has_video or media.has_audio):
                     media.through = Vigil(media, spec, config, on_pulse, media.tell).items
                 else:

@@ -19,6 +19,7 @@ from pipeline.errors import SourceCodecError, SourceError, SourceFormatError, So
 from pipeline.hardware import open_hardware
 from pipeline.item import Cue, Frame, Item, Samples
 from pipeline.redact import redact_url
+from pipeline.still import Stills
 from pipeline.subtitles import SUFFIXES, read_cues, sidecar
 from pipeline.track import AudioTrack, TextTrack, Track, VideoTrack, is_decodable
 
@@ -101,6 +102,12 @@ class Media:
     def may_renumber(self) -> bool:
         """Whether a track may go on under another number, which PyAV shows only to who opens the source again."""
         return self._container is not None and self._container.format.name in {"mpegts", "hls"}
+
+    def take_stills(self, every_seconds: float) -> None:
+        """Has a still taken of a picture every so many seconds, for people to look at; at 0 none."""
+        for track in self._tracks.values():
+            if isinstance(track, VideoTrack):
+                track.stills = Stills(every_seconds) if every_seconds else None
 
     def close(self) -> None:
         """Closes the source. May be called twice."""

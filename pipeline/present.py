@@ -100,6 +100,17 @@ class Present:
         self._announce(source, about)
 
 
+def trace(scores: Scores) -> dict[str, str | float]:
+    """What was thought of one window, for a line of many: all together, and each sense alone where it is there."""
+    own = {name: modality.score for name, modality in scores.modalities.items()}
+    return {
+        "at": rfc3339(scores.origin + timedelta(seconds=scores.end_seconds)),
+        "score": round(scores.anomaly, 4),
+        "threshold": round(scores.threshold, 4),
+        **{name: "" if score is None else round(score, 4) for name, score in own.items()},
+    }
+
+
 def judged(scores: Scores) -> dict[str, str | float]:
     """Whether all is normal, by which score, and when."""
     at = scores.origin + timedelta(seconds=scores.end_seconds)

@@ -20,6 +20,7 @@ from pipeline.captions import Captions
 from pipeline.clock import Clock
 from pipeline.container import MOST_PIXELS
 from pipeline.item import Cue, Frame, Item, Samples
+from pipeline.still import Stills
 from pipeline.subtitles import LONGEST_ENDLESS_SECONDS, ass_text, plain_text
 
 LARGEST_DRIFT_SECONDS = 0.1
@@ -40,6 +41,9 @@ class VideoTrack:
 
     Of the others, those that no other picture is predicted from are not decoded.
     """
+
+    stills: Stills | None = None
+    """Takes stills of some of them."""
 
     def __init__(self, stream: av.VideoStream, spec: Spec, clock: Clock, reads_captions: bool) -> None:
         self._clock = clock
@@ -73,7 +77,8 @@ class VideoTrack:
             cell = self._cell(seconds)
             if cell > self._last_cell:
                 self._last_cell = cell
-                yield Frame(seconds, self._scaled(frame))
+                still = None if self.stills is None else self.stills.take(frame)
+                yield Frame(seconds, self._scaled(frame), still)
             yield from self._cues(frame, seconds)
         if _is_last(packet) and self._captions is not None:
             yield from self._captions.rest()

@@ -67,6 +67,8 @@ class Window:
     """The words on screen; none: the source has no text; empty: nobody speaks."""
     closed_at: float
     """`time.monotonic()` when the window's last item had come."""
+    picture: bytes | None = None
+    """JPEG for people, of the latest picture that one was taken of; none: no new one since the window before."""
 
 
 def windows(
@@ -110,6 +112,7 @@ class _Cutter:
         ] or [Cue]
         self._clocks: dict[type[Item], float] = {}
         self._frames: dict[int, Frame] = {}  # by cell
+        self._still: bytes | None = None
         self._samples: list[Samples] = []
         self._cues: list[Cue] = []
         self._index = 0
@@ -120,6 +123,7 @@ class _Cutter:
         if isinstance(item, Frame):
             cell = math.floor((item.pts_seconds + _EDGE_SECONDS) * self._spec.frame_rate)
             self._frames.setdefault(cell, item)
+            self._still = item.still or self._still
         elif isinstance(item, Samples):
             self._samples.append(item)
             end += len(item.data) / self._spec.sample_rate
@@ -168,7 +172,9 @@ class _Cutter:
                 samples=samples,
                 text=text,
                 closed_at=time.monotonic(),
+                picture=self._still,
             )
+            self._still = None
         self._index += 1
         self._let_go()
         if frames is None and samples is None and not text:

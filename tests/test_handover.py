@@ -19,7 +19,7 @@ def window(*, has_frames: bool = True, has_samples: bool = True) -> Window:
     random = np.random.default_rng(0)
     frames = random.integers(0, 256, (16, 112, 112, 3), np.uint8) if has_frames else None
     samples = random.random(1_000, np.float32) if has_samples else None
-    return Window("gate", 3, 7, 7.0, 9.0, NOW, frames, samples, "Hands up!", 12.5)
+    return Window("gate", 3, 7, 7.0, 9.0, NOW, frames, samples, "Hands up!", 12.5, b"a picture")
 
 
 @pytest.mark.parametrize("has_frames", [True, False])

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from conftest import wait_until
 
 from pipeline.live import SourceState, Status
-from pipeline.present import Present
-from pipeline.score import Scores
+from pipeline.present import Present, trace
+from pipeline.score import ModalityScore, Scores
 
 NOW = datetime(2026, 11, 22, 7, 15, 1, 250_000, tzinfo=UTC)
 SINCE = "2026-11-22T07:15:01.250Z"
@@ -95,3 +95,9 @@ def test_a_source_that_nothing_happens_to_is_announced_again() -> None:
         wait_until(lambda: len(told.states) >= 3)
     assert {each["status"] for each in told.states} == {"starting"}
     assert not any(thread.name == "present" for thread in threading.enumerate())
+
+
+def test_a_trace_has_every_sense_that_is_there() -> None:
+    senses = {"video": ModalityScore(True, 0.25, 0.1, 0.0), "audio": ModalityScore(False, None, None, None)}
+    told = trace(replace(scores(), modalities=senses))
+    assert told == {"at": "2026-11-22T07:15:03.250Z", "score": 0.9, "threshold": 0.5, "video": 0.25, "audio": ""}
