@@ -28,6 +28,7 @@ class Latest:
         self._states: dict[str, _Entry] = {}
         self._scores: dict[str, deque[_Entry]] = {}
         self._pictures: dict[str, bytes] = {}
+        self._snapshots: dict[str, str] = {}
 
     def note_state(self, source: str, state: Fields) -> None:
         """The source is so from now on."""
@@ -41,10 +42,15 @@ class Latest:
             if picture is not None:
                 self._pictures[source] = picture
 
+    def note_snapshot(self, engine: str, snapshot: str) -> None:
+        """This is what the engine has counted so far."""
+        with self._lock:
+            self._snapshots[engine] = snapshot
+
     def clear(self) -> None:
         """Forgets what was not sent: newer will come."""
         with self._lock:
-            self._states, self._scores, self._pictures = {}, {}, {}
+            self._states, self._scores, self._pictures, self._snapshots = {}, {}, {}, {}
 
     def send(self, client: Client) -> None:
         """To Redis with it, and each to be gone there if nothing newer follows.
@@ -56,8 +62,11 @@ class Latest:
             states, self._states = self._states, {}
             scores, self._scores = self._scores, {}
             pictures, self._pictures = self._pictures, {}
-        if states:
-            _send_states(client, states)
+            snapshots, self._snapshots = self._snapshots, {}
+        if states or snapshots:
+            hashes = {keys.STATE + source: state for source, state in states.items()}
+            told = {keys.METRICS + engine: _entry({keys.SNAPSHOT: snapshot}) for engine, snapshot in snapshots.items()}
+            _send_hashes(client, hashes | told)
         if scores or pictures:
             with suppress(NoPermissionError):  # a user that may tell states, and nothing to look at
                 _send_windows(client, scores, pictures)
@@ -67,12 +76,11 @@ def _entry(fields: Fields) -> _Entry:
     return {name: str(value) for name, value in fields.items()}
 
 
-def _send_states(client: Client, states: Mapping[str, _Entry]) -> None:
+def _send_hashes(client: Client, hashes: Mapping[str, _Entry]) -> None:
     pipeline = client.pipeline(transaction=isinstance(client, redis.Redis))
-    for source, state in states.items():
-        key = keys.STATE + source
+    for key, fields in hashes.items():
         pipeline.delete(key)
-        pipeline.hset(key, mapping=state)
+        pipeline.hset(key, mapping=fields)
         pipeline.expire(key, keys.STATE_SECONDS)
     pipeline.execute()
 

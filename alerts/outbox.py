@@ -151,16 +151,26 @@ class Outbox:
             rows: list[Waiting] = connection.execute(oldest, (self._removed, most)).fetchall()
             return rows or [(None, told) for _, told in islice(self._unwritten, most)]
 
-    def remove(self, sent: Sequence[Waiting]) -> None:
-        """Forgets these, the first that `pending` gave. A disk that keeps them is asked again with the next."""
+    def remove(self, sent: Sequence[Waiting]) -> list[float]:
+        """Forgets these, the first that `pending` gave. A disk that keeps them is asked again with the next.
+
+        Returns:
+            How long each of them was on the disk, in seconds.
+        """
+        waits: list[float] = []
         with self._lock:
+            before = self._removed
             for position, alert in sent:
                 if position is not None:
                     self._removed = position
                 elif self._unwritten and self._unwritten[0][1] == alert:
                     self._unwritten.popleft()
             with suppress(OutboxError), self._used() as connection:
+                put = "SELECT put_at FROM outbox WHERE position > ? AND position <= ?"
+                rows = connection.execute(put, (before, self._removed)).fetchall()
+                waits = [max(0.0, time.time() - put_at) for (put_at,) in rows]
                 connection.execute("DELETE FROM outbox WHERE position <= ?", (self._removed,))
+        return waits
 
     def trim(self, most: int = keys.OUTBOX_ALERTS, most_bytes: int = keys.OUTBOX_BYTES) -> int:
         """Discards what is too old or too much: the oldest updates first, then the oldest of all.

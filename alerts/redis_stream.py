@@ -1,6 +1,7 @@
 """The publisher: alerts to the outbox at once, and from there to Redis for as long as it takes."""
 
 import logging
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Event, Thread
@@ -80,6 +81,25 @@ class Publisher:
         self._latest.note_window(source, scores, picture)
         self._awake.set()
 
+    def report(self, engine: str, snapshot: str) -> None:
+        """Makes this what the engine counts; forgotten when Redis is away."""
+        self._latest.note_snapshot(engine, snapshot)
+        self._awake.set()
+
+    @property
+    def num_waiting(self) -> int:
+        """Alerts that Redis has not said yes to.
+
+        Raises:
+            OutboxError: the outbox cannot be read.
+        """
+        return len(self._outbox)
+
+    @property
+    def run(self) -> int:
+        """The lowest number that no other living run on the state folder has."""
+        return self._run_lock.number
+
     def close(self, timeout: float = keys.CLOSE_SECONDS) -> None:
         """Sends what waits, in one last attempt. What does not get through stays for the next start.
 
@@ -95,11 +115,6 @@ class Publisher:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _show(self, key: str, state: dict[FieldT, EncodableT]) -> None:
-        with self._states_lock:
-            self._states[key] = state
-        self._awake.set()
 
     def _opened(self, path: Path) -> Outbox:
         """The outbox, in which what earlier runs left open is ended."""

@@ -281,3 +281,18 @@ def test_a_closed_publisher_refuses(redis_server: RedisServer, tmp_path: Path) -
         publish.close()
         with pytest.raises(OutboxError, match="closed"):
             publish(make_alert())
+
+
+def test_the_publisher_tells_how_long_each_alert_waited_for_redis(redis_server: RedisServer, tmp_path: Path) -> None:
+    waited_seconds: list[float] = []
+    redis_server.kill()
+    with from_url(redis_server.url) as client, Publisher(client, tmp_path, waited_seconds.append) as publish:
+        for number in (0, 1):
+            publish(make_alert(number))
+        assert publish.num_waiting == 2
+        away_seconds = 0.3
+        time.sleep(away_seconds)
+        redis_server.start()
+        wait_until(lambda: publish.num_waiting == 0)
+        wait_until(lambda: len(waited_seconds) == 2)
+    assert min(waited_seconds) >= away_seconds

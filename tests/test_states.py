@@ -23,6 +23,16 @@ def test_the_state_is_the_last_one_announced_and_does_not_last(redis_server: Red
         assert 0 < redis_server.client.ttl(f"{keys.STATE}gate") <= keys.STATE_SECONDS
 
 
+def test_what_an_engine_counts_is_there_as_long_as_a_state(redis_server: RedisServer, tmp_path: Path) -> None:
+    key = f"{keys.METRICS}box"
+    with from_url(redis_server.url) as client, Publisher(client, tmp_path) as publish:
+        publish.report("box", "one")
+        publish.report("box", "two")
+        wait_until(lambda: redis_server.client.hgetall(key) == {keys.SNAPSHOT.encode(): b"two"})
+        assert 0 < redis_server.client.ttl(key) <= keys.STATE_SECONDS
+        assert states(client) == {}
+
+
 def test_states_announced_while_redis_was_away_are_forgotten(redis_server: RedisServer, tmp_path: Path) -> None:
     redis_server.kill()
     with from_url(redis_server.url) as client:
