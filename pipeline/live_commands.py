@@ -24,8 +24,11 @@ from pipeline.forks import start_server
 from pipeline.live import SourceState
 from pipeline.log import LogFormat, StderrLog, escaped
 from pipeline.options import merge_options
+from pipeline.overview import Overview, overview
+from pipeline.present import trace
 from pipeline.redact import url_secrets
 from pipeline.run import Summary
+from pipeline.score import Scores
 from pipeline.stop import Stop
 from pipeline.terminal import (
     AllowCpuOption,
@@ -37,9 +40,9 @@ from pipeline.terminal import (
     ProviderOption,
     RedisOption,
     StateOption,
-    out,
     silence_stdout,
 )
+from pipeline.window import Window
 
 app = typer.Typer()
 _log = logging.getLogger(__name__)
@@ -85,7 +88,7 @@ def watch(
         secrets = _secrets(url.get_secret_value() if url else None for url in urls)
         log.use(log_format or LogFormat(settings.log.format), secrets, settings.log.repeat_seconds)
         with log.capturing():
-            summary = _watch(settings, state, stop)
+            summary = _watch(settings, state, stop, log)
     if summary.failed:
         raise typer.Exit(1)
 
@@ -164,21 +167,27 @@ def open_runtime(settings: Config) -> Runtime:
     )
 
 
-def _watch(settings: Config, state: Path | None, stop: Stop) -> Summary:
+def _watch(settings: Config, state: Path | None, stop: Stop, log: StderrLog) -> Summary:
     with suppress(OSError):  # the machine is out of something: each camera tries again, and says so
         start_server()  # it loads while we do
     from pipeline.run import watch as run
 
     runtime = open_runtime(settings)
-    with _publisher(settings, state) as publisher:
+    names = [source.name for source in settings.source]
+    with _publisher(settings, state) as publisher, overview(names, runtime.spec, log) as lines:
         stop.begin()
         about = (runtime.bundle.name, runtime.provider, runtime.precision, len(settings.source))
         _log.info("%s on %s in %s, %d source(s); Ctrl-C ends", *about, extra={"event": "start"})
         if settings.engine.provider not in {"auto", runtime.provider}:
             asked = settings.engine.provider
             _log.warning("provider: %s: it cannot be used here; running on %s", asked, runtime.provider)
-        sink = partial(_take, publisher)
-        summary = run(settings, runtime, sink, stop.asked, announce=publisher.announce, on_state=_tell_state)
+        sink, on_state = partial(_take, publisher, lines), partial(_tell_state, lines)
+
+        def show(window: Window, scores: Scores) -> None:
+            publisher.show(window.source, trace(scores), window.picture)
+            lines.note_scores(window, scores)
+
+        summary = run(settings, runtime, sink, stop.asked, announce=publisher.announce, observe=show, on_state=on_state)
     for source in summary.num_windows:
         _tell_summary(summary, source)
     return summary
@@ -196,14 +205,14 @@ def _publisher(settings: Config, state: Path | None) -> Iterator[Publisher]:
         client.close()
 
 
-def _take(publisher: Publisher, alert: Alert) -> None:
+def _take(publisher: Publisher, lines: Overview, alert: Alert) -> None:
     """To the outbox, and on stdout: a full disk must not blind the other cameras."""
     try:
         publisher(alert)
     except OutboxError as error:
         _log.error("%s", error, extra={"event": "outbox"})
     try:
-        out.print(describe(alert))
+        lines.show(alert)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -220,7 +229,8 @@ def tell_stop(line: str) -> None:
     _log.info("%s", line, extra={"event": "stop"})
 
 
-def _tell_state(source: str, state: SourceState) -> None:
+def _tell_state(lines: Overview, source: str, state: SourceState) -> None:
+    lines.note_state(source, state)
     message = f"{state.status}: {state.reason}" if state.reason else state.status
     told = {"event": "source_state", "source": source, "status": state.status, "reason": state.reason}
     _log.log(_LEVELS.get(state.status, logging.INFO), "%s", message, extra=told)

@@ -5,7 +5,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -54,7 +54,13 @@ class StderrLog(logging.Handler):
         self._secrets: tuple[str, ...] = ()
         self._folding = Folding(seconds)
         self._fd = 2
+        self._show: Callable[[str], None] | None = None
         self._closed = threading.Event()
+
+    @property
+    def is_text(self) -> bool:
+        """Whether lines are for people."""
+        return self._format is LogFormat.TEXT
 
     def use(self, form: LogFormat, secrets: Iterable[str] = (), seconds: float = LogConfig().repeat_seconds) -> None:
         """From here on writes this form, masks these secrets, and folds what is repeated within these seconds."""
@@ -98,6 +104,22 @@ class StderrLog(logging.Handler):
                 os.close(self._fd)
                 self._fd = 2
 
+    @property
+    def fd(self) -> int:
+        """Stderr as it was when the program began, also while what others write on it is captured."""
+        return self._fd
+
+    @contextmanager
+    def shown_by(self, show: Callable[[str], None]) -> Iterator[None]:
+        """Lines are meanwhile shown by one who knows what else stands on the terminal."""
+        with self._held():
+            self._show = show
+        try:
+            yield
+        finally:
+            with self._held():
+                self._show = None
+
     def _entry(self, record: logging.LogRecord) -> Entry:
         extra = {name: value for name, value in vars(record).items() if name not in _STANDARD}
         source = getattr(record, "source", None)
@@ -122,6 +144,9 @@ class StderrLog(logging.Handler):
         for entry in entries:
             line = _json(entry) if self._format is LogFormat.JSON else _text(entry)
             with suppress(OSError):  # nobody is there to be told
+                if self._show is not None:
+                    self._show(line)
+                    continue
                 os.write(self._fd, f"{line}\n".encode(errors="replace"))
 
     def _tick(self) -> None:
