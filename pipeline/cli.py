@@ -37,6 +37,7 @@ from pipeline.terminal import (
     progress_bar,
     silence_stdout,
 )
+from pipeline.web.command import app as web_commands
 
 app = typer.Typer(
     help="Heed sees, hears and reads live streams, and warns.",
@@ -45,7 +46,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for commands in (live_commands, model_commands, bench_command):
+for commands in (live_commands, web_commands, model_commands, bench_command):
     app.registered_commands += commands.registered_commands
 _log = logging.getLogger(__name__)
 

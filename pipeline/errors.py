@@ -63,6 +63,10 @@ class LabelsError(HeedError, ValueError):
     exit_code = 2
 
 
+class ServeError(HeedError, OSError):
+    """The page cannot be served."""
+
+
 class BenchStoppedError(HeedError, InterruptedError):
     """The user has ended a benchmark before its end."""
 
