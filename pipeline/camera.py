@@ -100,6 +100,14 @@ class Cameras:
         """Windows of each live source that the engine was too slow for; it goes on counting."""
         return self._intake.num_dropped
 
+    def queue_ages(self) -> Mapping[str, float]:
+        """Seconds that the oldest window of each source has waited for the engine."""
+        return self._intake.ages()
+
+    def processes(self) -> Mapping[str, int]:
+        """Ids of the sources' processes; some may have just ended."""
+        return {source: life.process.pid for source, life in list(self._lives.items()) if life.process.pid is not None}
+
     def batches(self, stopped: threading.Event) -> Iterator[list[Entry]]:
         """Windows of all sources, a fair share of each, until every source has ended or `stopped` is set."""
         while not stopped.is_set() and (batch := self._intake.take(stopped)):

@@ -2,8 +2,9 @@
 
 import logging
 import threading
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.config import EngineConfig
@@ -82,6 +83,13 @@ class Intake:
             self._changed.notify_all()
             return batch
 
+    def ages(self) -> dict[str, float]:
+        """Seconds that the oldest window of each source has waited; 0 where none waits."""
+        now = time.monotonic()
+        with self._changed:
+            oldest = {source: next(_closed_at(queue), now) for source, queue in self._queues.items()}
+        return {source: max(0.0, now - closed_at) for source, closed_at in oldest.items()}
+
     def close(self) -> None:
         """Lets everyone go who waits."""
         with self._changed:
@@ -107,3 +115,8 @@ class Intake:
     def _is_enough(self) -> bool:
         waiting = sum(map(len, self._turns))
         return waiting >= min(self._config.max_batch, len(self._going))
+
+
+def _closed_at(queue: Iterable[Entry]) -> Iterator[float]:
+    """When each window of a queue was complete."""
+    return (entry.closed_at for entry in queue if isinstance(entry, Window))

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 from alerts.alert import Alert, Modalities, Modality, Model, alert_id
 from export.runtime import Runtime
@@ -17,6 +18,7 @@ from pipeline.live import SourceState
 from pipeline.present import Announce, Present
 from pipeline.route import Router
 from pipeline.score import Scorer, Scores
+from pipeline.telemetry import Telemetry, camera_figures
 from pipeline.window import Window
 
 Sink = Callable[[Alert], None]
@@ -59,6 +61,7 @@ def watch(
     announce: Announce = lambda _source, _state: None,
     observe: Observe = lambda _window, _scores: None,
     on_state: OnState = lambda _source, _state: None,
+    telemetry: Telemetry | None = None,
 ) -> Summary:
     """Watches the configured sources until all have ended or `stopped` is set.
 
@@ -70,21 +73,26 @@ def watch(
         announce: gets every source's present state, window by window, with every change and every 20 s.
         observe: sees every window.
         on_state: told how sources are.
+        telemetry: counts all that.
     """
-    summary = Summary()
+    summary, counted = Summary(), telemetry or Telemetry()
+    counted.note_runtime(config.engine.provider, runtime)
 
     def note_state(source: str, state: SourceState) -> None:
         summary.note_state(source, state)
         present.note_state(source, state)
+        counted.note_state(source, state)
         on_state(source, state)
 
     router = Router(config.route, config.event) if config.route.enabled else None
-    scorer, warner = _scorer(config, runtime, router), Warner(config, runtime, sink, summary)
+    scorer, warner = _scorer(config, runtime, router), Warner(config, runtime, counted.timed(sink), summary)
     cameras = Cameras(config, runtime.spec, note_state)
+    counted.look_at(partial(camera_figures, cameras))
     ran_on = {"provider": runtime.provider, "precision": runtime.precision}
     present = Present([source.name for source in config.source], ran_on, cameras.num_dropped, announce)
     with present, cameras:
         for window, scores in scored(cameras.batches(stopped), scorer, warner.finish):
+            counted.note_scores(scores)
             observe(window, scores)
             warner.push(scores)
             present.note_scores(scores)

@@ -13,6 +13,7 @@ from pipeline.config import Config, EngineConfig, LiveConfig, SourceConfig
 from pipeline.live import SourceState
 from pipeline.run import Summary, watch
 from pipeline.score import Scores
+from pipeline.telemetry import Telemetry
 from pipeline.window import Window
 
 LIVE = LiveConfig(first_pause_seconds=0.1, read_timeout_seconds=5)
@@ -41,6 +42,7 @@ class Watching:
     goes_on: threading.Event = field(default_factory=threading.Event)
     """The engine waits for it after every window."""
     summary: Summary = field(default_factory=Summary)
+    telemetry: Telemetry = field(default_factory=Telemetry)
 
     def run(self) -> "Watching":
         """To the end of all sources."""
@@ -76,6 +78,7 @@ class Watching:
             announce=self.present.__setitem__,
             observe=self._observe,
             on_state=lambda source, state: self.states[source].append(state),
+            telemetry=self.telemetry,
         )
 
     def _observe(self, window: Window, _: Scores) -> None:
