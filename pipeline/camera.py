@@ -2,14 +2,16 @@
 
 import multiprocessing
 import resource
+import select
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -17,10 +19,13 @@ from models.spec import Spec
 from pipeline.config import Config, LiveConfig, SourceConfig
 from pipeline.container import file_path
 from pipeline.errors import SourceError
+from pipeline.evidence import Keeping, Recorder
+from pipeline.exhibit import Kept, Request
 from pipeline.forks import kill, start_process
 from pipeline.handover import receive, send_window
-from pipeline.intake import Broken, Ended, Entry, Intake
+from pipeline.intake import Broken, Ended, Entry, Gone, Intake
 from pipeline.live import Pauses, SourceState, Status, sessions
+from pipeline.media import Media
 from pipeline.pulse import Pulse
 from pipeline.window import Window, windows
 
@@ -36,17 +41,28 @@ OnState = Callable[[str, SourceState], None]
 """Told the source's name and how it is now."""
 
 
-def run_camera(source: SourceConfig, spec: Spec, live: LiveConfig, first_session: int, pipe: Connection) -> None:
+def run_camera(
+    source: SourceConfig,
+    spec: Spec,
+    live: LiveConfig,
+    first_session: int,
+    pipe: Connection,
+    keeping: Keeping | None,
+    requests: Connection,
+) -> None:
     """The camera process: sends windows, each with whether the source is live, states and pulses.
 
-    The engine says nothing on the pipe: there is something to read when it has closed it, or has died.
+    The engine says nothing on the pipe: there is something to read when it has closed it, or has died. What it wants of
+    evidence, and what was kept, goes through the other.
     """
     _limit_memory(live.memory_mib)
     url = source.url.get_secret_value()
-    with pipe, suppress(BrokenPipeError, ConnectionResetError):  # the engine is gone
+    recorder = None if keeping is None else Recorder(source.name, keeping, requests)
+    with pipe, requests, suppress(BrokenPipeError, ConnectionResetError):  # the engine is gone
         opened = sessions(url, spec, live, pipe.poll, pipe.send, pipe.send, pace=source.pace)
+        numbered: Iterable[tuple[int, Media]] = enumerate(opened, start=first_session)
         try:
-            for session, media in enumerate(opened, start=first_session):
+            for session, media in numbered if recorder is None else recorder.listen(numbered):
                 is_live = media.is_live or source.pace == "live"
                 for window in windows(media, source.name, spec, datetime.now(UTC), session, arrives=media.is_live):
                     send_window(pipe, window, is_live=is_live)
@@ -54,6 +70,8 @@ def run_camera(source: SourceConfig, spec: Spec, live: LiveConfig, first_session
             pipe.send(SourceState("failed", str(error), datetime.now(UTC)))
         except MemoryError:
             sys.exit(_OUT_OF_MEMORY)
+        if recorder is not None:
+            recorder.close()
 
 
 def _limit_memory(mebibytes: int) -> None:
@@ -66,8 +84,11 @@ def _limit_memory(mebibytes: int) -> None:
 class Cameras:
     """Every source in a process of its own. A context manager: leaving it ends them all."""
 
-    def __init__(self, config: Config, spec: Spec, on_state: OnState) -> None:
+    def __init__(self, config: Config, spec: Spec, on_state: OnState, evidence: Path | None = None) -> None:
         self._config, self._spec, self._on_state = config, spec, on_state
+        lag_seconds = config.engine.queue_windows * spec.stride_seconds
+        is_kept = evidence is not None and config.evidence.enabled
+        self._keeping = Keeping(evidence, config.evidence, lag_seconds) if evidence is not None and is_kept else None
         self._stop = threading.Event()
         self._intake = Intake([source.name for source in config.source], config.engine)
         self._lives: dict[str, _Life] = {}
@@ -113,6 +134,11 @@ class Cameras:
         while not stopped.is_set() and (batch := self._intake.take(stopped)):
             yield batch
 
+    def record(self, source: str, request: Request | None) -> None:
+        """Asks a source's process for evidence; or tells it, by none, that all it has sent was judged."""
+        if source in self._lives:
+            self._lives[source].record(request)
+
     def _watch(self) -> None:
         """Ends processes that hang. It counts its own rounds: an engine that stood still blames nobody."""
         while not self._stop.wait(_POLL_SECONDS):
@@ -127,7 +153,7 @@ class Cameras:
         while not self._stop.is_set():
             began = time.monotonic()
             try:
-                life = self._lives[source.name] = _Life(source, self._spec, self._config.live, session)
+                life = self._lives[source.name] = _Life(source, self._spec, self._config.live, session, self._keeping)
             except OSError as error:  # the machine is out of processes, memory or descriptors
                 seconds = pauses.next(None, 0.0)
                 problem = f"its process cannot be started: {error.strerror}; next try in {seconds:.2g} s"
@@ -144,7 +170,7 @@ class Cameras:
             if len(crashes) == CRASHES_A_MINUTE and crashes[-1] - crashes[0] < 60:
                 self._tell(source, "failed", f"its process crashed {CRASHES_A_MINUTE} times in a minute; given up")
                 break
-            self._intake.put(source.name, Broken(source.name), is_live=True)
+            self._intake.put(source.name, Gone(source.name), is_live=True)
             self._tell(source, status, f"{life.why()}; started again in {seconds:.2g} s")
             self._stop.wait(seconds)
         self._intake.put(source.name, Ended(source.name), is_live=False)
@@ -154,9 +180,11 @@ class Cameras:
         for message in life.messages(self._stop):
             if isinstance(message, SourceState):
                 life.is_over = message.status in {"failed", "ended"}
-                if message.status in {"reconnecting", "unauthorised"}:
+                if message.status not in {"starting", "running"}:
                     self._intake.put(source.name, Broken(source.name), is_live=True)
                 self._on_state(source.name, message)
+            elif isinstance(message, Kept):
+                self._intake.put(source.name, message, is_live=True)
             else:
                 window, is_live = message
                 session = window.session + 1
@@ -171,7 +199,9 @@ class Cameras:
 class _Life:
     """One life of a source's process. Its reader takes the messages; the watchdog counts how long none came."""
 
-    def __init__(self, source: SourceConfig, spec: Spec, live: LiveConfig, session: int) -> None:
+    def __init__(
+        self, source: SourceConfig, spec: Spec, live: LiveConfig, session: int, keeping: Keeping | None
+    ) -> None:
         self.is_over = False
         self.hangs = False
         self._quiet_seconds = 0.0
@@ -179,21 +209,44 @@ class _Life:
         is_file = file_path(source.url.get_secret_value()) is not None
         self._due_seconds = None if is_file else live.first_frame_seconds
         self._pipe, theirs = multiprocessing.Pipe()
-        with theirs:
-            self.process = start_process(f"heed {source.name}", run_camera, source, spec, live, session, theirs)
+        self._requests, their_requests = multiprocessing.Pipe()
+        with theirs, their_requests:
+            given = (source, spec, live, session, theirs, keeping, their_requests)
+            self.process = start_process(f"heed {source.name}", run_camera, *given)
 
-    def messages(self, stopped: threading.Event) -> Iterator[SourceState | tuple[Window, bool]]:
+    def record(self, request: Request | None) -> None:
+        """Asks for evidence. A process that has stopped reading is not waited for."""
+        with suppress(OSError, ValueError):  # it has ended
+            ready = select.poll()
+            ready.register(self._requests, select.POLLOUT)
+            if ready.poll(0):
+                self._requests.send(request)
+
+    def messages(self, stopped: threading.Event) -> Iterator[SourceState | Kept | tuple[Window, bool]]:
         """What the process sends, until it has ended or is to end."""
-        with self._pipe as pipe, suppress(EOFError, OSError):  # the latter when it died in the middle of a window
+        with self._pipe, self._requests, suppress(EOFError, OSError):  # the latter when it died within a window
             while not stopped.is_set():
                 self._is_waiting = True
-                message = receive(pipe) if pipe.poll(_POLL_SECONDS) else None
+                message = self._next()
                 self._is_waiting = False
                 if isinstance(message, Pulse):
                     self._quiet_seconds, self._due_seconds = 0.0, message.due_seconds
                 elif message is not None:
                     yield message
         self._is_waiting = False
+
+    def _next(self) -> SourceState | Pulse | Kept | tuple[Window, bool] | None:
+        """What comes next; none if nothing does for a while.
+
+        Raises:
+            EOFError: the process has ended.
+        """
+        ready = wait([self._pipe, self._requests], _POLL_SECONDS)
+        if self._requests in ready and self._requests.poll():
+            with suppress(EOFError):  # what it has sent before comes through the other
+                kept: Kept = self._requests.recv()
+                return kept
+        return receive(self._pipe) if ready and self._pipe.poll(_POLL_SECONDS) else None
 
     def age(self, seconds: float) -> None:
         """Counts time in which its reader waited, and ends the process when that is too long: its reader notices."""

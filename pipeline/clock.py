@@ -26,6 +26,13 @@ class Timeline:
     latest_seconds: float = field(default=0.0, init=False)
     """The latest time any track has reached."""
 
+    def place(self, stamp_seconds: float) -> float | None:
+        """Time of a packet as it is stored; none if it is far from where the source is. Changes nothing."""
+        if not self.starts:
+            return None
+        seconds = stamp_seconds - self.starts[-1]
+        return seconds if abs(seconds - self.latest_seconds) <= HOLE_SECONDS else None
+
 
 class Clock:
     """The time of one track.

@@ -77,6 +77,8 @@ class EngineConfig(Section):
 
     bundle: Path | None = None
     """Folder of the model; none means the one that ships with Heed."""
+    name: Name | None = None
+    """What `/metrics` calls this engine; none means the machine's name."""
     provider: Literal["auto", "cpu", "cuda", "tensorrt", "openvino"] = "auto"
     """`auto` takes the best one that really runs; a provider named here and not used is an error."""
     allow_cpu: bool = False
@@ -123,6 +125,23 @@ class EventConfig(Section):
     """A longer event is ended and, if it goes on, begun anew."""
     update_seconds: Seconds = 5
     """Least time between two updates of an event."""
+
+
+class EvidenceConfig(Section):
+    """What is kept of an event, in the folder `evidence` of the state folder."""
+
+    enabled: bool = True
+    """Clips, snapshots and strips of pictures."""
+    before_seconds: float = Field(default=5, ge=0, le=60)
+    """Of a clip, before the event; as far as 8 MiB of memory reach back."""
+    after_seconds: float = Field(default=5, ge=0, le=60)
+    """Of a clip, after the event."""
+    longest_seconds: float = Field(default=300, ge=1)
+    """A clip ends here, however long the event."""
+    keep_days: float = Field(default=30, gt=0)
+    """Older files are deleted."""
+    most_mib: int = Field(default=2048, ge=1)
+    """Of all files together: beyond this the oldest are deleted."""
 
 
 class RedisConfig(Section):
@@ -181,6 +200,7 @@ class Config(Section):
     engine: EngineConfig = EngineConfig()
     route: RouteConfig = RouteConfig()
     event: EventConfig = EventConfig()
+    evidence: EvidenceConfig = EvidenceConfig()
     redis: RedisConfig = RedisConfig()
     webhook: tuple[WebhookConfig, ...] = ()
     mqtt: MqttConfig = MqttConfig()

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.config import EngineConfig
+from pipeline.exhibit import Kept
 from pipeline.window import Window
 
 _POLL_SECONDS = 0.2
@@ -28,7 +29,15 @@ class Ended:
     source: str
 
 
-Entry = Window | Broken | Ended
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """In a queue behind the last window of a process that has died."""
+
+    source: str
+
+
+Note = Broken | Gone | Ended | Kept
+Entry = Window | Note
 
 
 class Intake:
@@ -99,7 +108,9 @@ class Intake:
     def _drop(self, source: str, queue: deque[Entry]) -> str:
         """Drops a source's oldest window; gives what is to be said of it."""
         num_before = self.num_dropped[source]
-        if isinstance(queue.popleft(), Window):
+        oldest = next((entry for entry in queue if isinstance(entry, Window)), None)
+        if oldest is not None:
+            queue.remove(oldest)
             self.num_dropped[source] += 1
         if source in self._num_told:
             return ""

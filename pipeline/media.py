@@ -4,12 +4,14 @@ from __future__ import annotations  # av.Packet takes a parameter in its stub on
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from types import TracebackType
 from typing import Any, Self
 
 import av
 from av.container import InputContainer
 from av.packet import Packet
+from av.stream import Stream
 
 from models.spec import Spec
 from pipeline.clock import Clock, Timeline
@@ -43,6 +45,8 @@ class Media:
     """Why reading ended before the source did."""
     through: Callable[[Iterator[Item]], Iterator[Item]] | None
     """What items pass through on their way out, to be watched or held back."""
+    on_packet: Callable[[Packet[Any]], None]
+    """Gets every packet after it was decoded."""
     tell: Callable[[str], None]
     """Told what becomes known of the source while it is read, in one line."""
 
@@ -54,12 +58,15 @@ class Media:
         cues: Sequence[Cue],
         is_live: bool,
         decoder: str = "cpu",
+        timeline: Timeline | None = None,
     ) -> None:
         """Takes what `open_media` opened."""
         self.num_bad_packets = 0
         self.error = None
         self.through = None
+        self.on_packet = lambda _: None
         self.tell = lambda _: None
+        self._timeline = timeline or Timeline(None)
         self.is_live = is_live
         self._hopes_for = decoder if decoder not in {"cpu", "auto"} else None
         self.name = redact_url(url)
@@ -109,6 +116,15 @@ class Media:
             if isinstance(track, VideoTrack):
                 track.stills = Stills(every_seconds) if every_seconds else None
 
+    @property
+    def streams(self) -> list[Stream]:
+        """The tracks whose packets are read."""
+        return [] if self._container is None else [self._container.streams[index] for index in self._tracks]
+
+    def placed(self, pts: int, time_base: Fraction) -> float | None:
+        """Time of a packet on the source's clock; none if that is in doubt."""
+        return self._timeline.place(float(pts * time_base))
+
     def close(self) -> None:
         """Closes the source. May be called twice."""
         if self._container is not None:
@@ -144,6 +160,7 @@ class Media:
                     yield item
             except av.FFmpegError:
                 self.num_bad_packets += 1
+            self.on_packet(packet)
             if self.is_live and num_mute.get(index, 0) > _MOST_MUTE_PACKETS:
                 problem = f"packets of its {packet.stream.type} give nothing any more"
                 raise SourceCodecError(f"source: {self.name}: {problem}")
@@ -161,12 +178,11 @@ class Media:
         """Packets, going on after those that cannot be read."""
         if self._container is None:
             return
-        streams = [self._container.streams[index] for index in self._tracks]
         bad_reads = 0
         with translated(self._url):
             while bad_reads < _MOST_BAD_READS:
                 try:
-                    for packet in self._container.demux(streams):
+                    for packet in self._container.demux(self.streams):
                         bad_reads = 0
                         yield packet
                     return
@@ -204,7 +220,7 @@ def open_media(url: str, spec: Spec, live: LiveConfig = _DEFAULTS) -> Media:
     except SourceError:
         container.close()
         raise
-    return Media(url, container, tracks, cues, is_live, live.decoder)
+    return Media(url, container, tracks, cues, is_live, live.decoder, timeline)
 
 
 def _tracks(container: InputContainer, spec: Spec, timeline: Timeline, reads_text: bool) -> dict[int, Track]:

@@ -7,19 +7,22 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 from alerts.alert import Alert, Modalities, Modality, Model, alert_id
 from export.runtime import Runtime
 from pipeline.camera import Cameras, OnState
 from pipeline.config import Config
 from pipeline.event import Event, EventTracker
-from pipeline.intake import Entry
+from pipeline.exhibit import Kept
+from pipeline.intake import Broken, Entry, Note
 from pipeline.live import SourceState
 from pipeline.present import Announce, Present
 from pipeline.route import Router
 from pipeline.score import Scorer, Scores
 from pipeline.telemetry import Telemetry, camera_figures
 from pipeline.window import Window
+from pipeline.witness import Witness
 
 Sink = Callable[[Alert], None]
 """Takes charge of an alert."""
@@ -61,19 +64,23 @@ def watch(
     announce: Announce = lambda _source, _state: None,
     observe: Observe = lambda _window, _scores: None,
     on_state: OnState = lambda _source, _state: None,
+    added: Callable[[Entry], Entry] = lambda entry: entry,
     telemetry: Telemetry | None = None,
+    evidence: Path | None = None,
 ) -> Summary:
     """Watches the configured sources until all have ended or `stopped` is set.
 
     Args:
         config: sources, engine, events.
         runtime: the model.
-        sink: gets every alert, in order for each source.
+        sink: gets every alert, in order for each event.
         stopped: set it to end.
         announce: gets every source's present state, window by window, with every change and every 20 s.
         observe: sees every window.
         on_state: told how sources are.
+        added: gives a window with what is to be judged besides.
         telemetry: counts all that.
+        evidence: folder for clips and snapshots; none: none are kept.
     """
     summary, counted = Summary(), telemetry or Telemetry()
     counted.note_runtime(config.engine.provider, runtime)
@@ -85,13 +92,15 @@ def watch(
         on_state(source, state)
 
     router = Router(config.route, config.event) if config.route.enabled else None
-    scorer, warner = _scorer(config, runtime, router), Warner(config, runtime, counted.timed(sink), summary)
-    cameras = Cameras(config, runtime.spec, note_state)
+    cameras = Cameras(config, runtime.spec, note_state, evidence)
+    witness = Witness(config.evidence, cameras.record if evidence else None, counted.timed(sink))
+    scorer, warner = _scorer(config, runtime, router), Warner(config, runtime, witness, summary)
     counted.look_at(partial(camera_figures, cameras))
     ran_on = {"provider": runtime.provider, "precision": runtime.precision}
     present = Present([source.name for source in config.source], ran_on, cameras.num_dropped, announce)
     with present, cameras:
-        for window, scores in scored(cameras.batches(stopped), scorer, warner.finish):
+        batches = (list(map(added, batch)) for batch in cameras.batches(stopped))
+        for window, scores in scored(batches, scorer, warner.note):
             counted.note_scores(scores)
             observe(window, scores)
             warner.push(scores)
@@ -102,9 +111,9 @@ def watch(
 
 
 def scored(
-    batches: Iterable[Sequence[Entry]], scorer: Scorer, ended: Callable[[str], None]
+    batches: Iterable[Sequence[Entry]], scorer: Scorer, noted: Callable[[Note], None]
 ) -> Iterator[tuple[Window, Scores]]:
-    """Every window with its scores, in the order they came; tells in its turn which source broke off or ended."""
+    """Every window with its scores, in the order they came; tells in its turn what else came."""
     for batch in batches:
         windows = [entry for entry in batch if isinstance(entry, Window)]
         scores = iter(scorer.score(windows) if windows else [])
@@ -112,7 +121,7 @@ def scored(
             if isinstance(entry, Window):
                 yield entry, next(scores)
             else:
-                ended(entry.source)
+                noted(entry)
 
 
 def _scorer(config: Config, runtime: Runtime, router: Router | None) -> Scorer:
@@ -123,30 +132,40 @@ def _scorer(config: Config, runtime: Runtime, router: Router | None) -> Scorer:
 class Warner:
     """Scores of all sources to events to alerts, counted in the summary."""
 
-    def __init__(self, config: Config, runtime: Runtime, sink: Sink, summary: Summary) -> None:
+    def __init__(self, config: Config, runtime: Runtime, witness: Witness, summary: Summary) -> None:
         self._trackers = {source.name: EventTracker(config.event) for source in config.source}
         self._teller = Teller(runtime)
-        self._sink, self._summary = sink, summary
+        self._witness, self._summary = witness, summary
 
     def push(self, scores: Scores) -> None:
         """The next window of a source has been judged."""
         self._summary.num_windows[scores.source] += 1
         self._send(self._trackers[scores.source].push(scores))
+        self._witness.look()
 
-    def finish(self, source: str) -> None:
-        """No window follows on the source's last: its open event ends."""
-        self._send(self._trackers[source].finish())
+    def note(self, note: Note) -> None:
+        """Evidence was kept, or no window follows on the source's last: its open event ends."""
+        if isinstance(note, Kept):
+            self._witness.note(note)
+            return
+        self._send(self._trackers[note.source].finish())
+        if isinstance(note, Broken):
+            self._witness.judged(note.source)
+        else:
+            self._witness.close(note.source)
+        self._witness.look()
 
     def finish_all(self) -> None:
         """No window follows on any."""
-        for source in self._trackers:
-            self.finish(source)
+        for tracker in self._trackers.values():
+            self._send(tracker.finish())
+        self._witness.close()
 
     def _send(self, events: Iterable[Event]) -> None:
         for event in events:
             if event.kind == "begin":
                 self._summary.num_events[event.source] += 1
-            self._sink(self._teller.alert(event))
+            self._witness.push(event, self._teller.alert(event))
 
 
 class Teller:
