@@ -26,6 +26,8 @@ METRICS_EVERY_SECONDS: Final = 5.0
 """How often an engine says it: three times within the shortest interval that Prometheus commonly has."""
 READERS: Final = "heed:readers"
 """Hash: of every reader with a name, the entry it was done with last."""
+TEXT: Final = "heed:text:"
+"""Followed by the source's name: Stream of words that captioners and speech recognisers write for it."""
 
 STREAM_LENGTH: Final = 10_000
 """About how many entries either stream keeps (`MAXLEN ~`): some 10 MB, weeks of alerts."""
@@ -37,6 +39,11 @@ SCORES_LENGTH: Final = 300
 """About how many windows a source's scores go back (`MAXLEN ~`): five minutes."""
 SCORES_SECONDS: Final = 600
 """Scores of a source that gives no windows any more live this long."""
+
+TEXT_LENGTH: Final = 1000
+"""About how many entries of words are kept: an hour of speech."""
+TEXT_POLL_SECONDS: Final = 0.25
+"""How often they are read: a window comes every second."""
 
 SOCKET_SECONDS: Final = 5.0
 """For connecting, and for every answer. redis-py's own retries are off: they multiply with each other, and both

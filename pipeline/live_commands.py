@@ -20,6 +20,7 @@ from export.bundle import open_bundle
 from export.runtime import Runtime
 from pipeline.config import Config, read_config
 from pipeline.errors import ConfigError
+from pipeline.feed import Feed
 from pipeline.forks import start_server
 from pipeline.live import SourceState
 from pipeline.log import LogFormat, StderrLog, escaped
@@ -174,7 +175,11 @@ def _watch(settings: Config, state: Path | None, stop: Stop, log: StderrLog) -> 
 
     runtime = open_runtime(settings)
     names = [source.name for source in settings.source]
-    with _publisher(settings, state) as publisher, overview(names, runtime.spec, log) as lines:
+    with (
+        _publisher(settings, state) as publisher,
+        _feed(settings, state) as feed,
+        overview(names, runtime.spec, log) as lines,
+    ):
         stop.begin()
         about = (runtime.bundle.name, runtime.provider, runtime.precision, len(settings.source))
         _log.info("%s on %s in %s, %d source(s); Ctrl-C ends", *about, extra={"event": "start"})
@@ -187,10 +192,30 @@ def _watch(settings: Config, state: Path | None, stop: Stop, log: StderrLog) -> 
             publisher.show(window.source, trace(scores), window.picture)
             lines.note_scores(window, scores)
 
-        summary = run(settings, runtime, sink, stop.asked, announce=publisher.announce, observe=show, on_state=on_state)
+        summary = run(
+            settings,
+            runtime,
+            sink,
+            stop.asked,
+            announce=publisher.announce,
+            observe=show,
+            on_state=on_state,
+            added=feed.added,
+        )
     for source in summary.num_windows:
         _tell_summary(summary, source)
     return summary
+
+
+@contextmanager
+def _feed(settings: Config, state: Path | None) -> Iterator[Feed]:
+    """Words for the sources, by a client of its own: who waits for Redis here holds up no alert."""
+    url = settings.redis.url
+    with (
+        connect(url.get_secret_value() if url else None, state or default_state()) as client,
+        Feed(client, [source.name for source in settings.source]) as feed,
+    ):
+        yield feed
 
 
 @contextmanager
