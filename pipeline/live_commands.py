@@ -20,7 +20,6 @@ from export.bundle import open_bundle
 from export.runtime import Runtime
 from pipeline.config import Config, read_config
 from pipeline.errors import ConfigError
-from pipeline.feed import Feed
 from pipeline.forks import start_server
 from pipeline.live import SourceState
 from pipeline.log import LogFormat, StderrLog, escaped
@@ -31,6 +30,7 @@ from pipeline.redact import url_secrets
 from pipeline.run import Summary
 from pipeline.score import Scores
 from pipeline.stop import Stop
+from pipeline.telemetry import Telemetry, published
 from pipeline.terminal import (
     AllowCpuOption,
     BundleOption,
@@ -175,9 +175,10 @@ def _watch(settings: Config, state: Path | None, stop: Stop, log: StderrLog) -> 
 
     runtime = open_runtime(settings)
     names = [source.name for source in settings.source]
+    telemetry = Telemetry()
     with (
-        _publisher(settings, state) as publisher,
-        _feed(settings, state) as feed,
+        _publisher(settings, state, telemetry) as publisher,
+        published(telemetry, publisher, settings.engine.name),
         overview(names, runtime.spec, log) as lines,
     ):
         stop.begin()
@@ -200,7 +201,8 @@ def _watch(settings: Config, state: Path | None, stop: Stop, log: StderrLog) -> 
             announce=publisher.announce,
             observe=show,
             on_state=on_state,
-            added=feed.added,
+            telemetry=telemetry,
+            evidence=(state or default_state()) / "evidence",
         )
     for source in summary.num_windows:
         _tell_summary(summary, source)
@@ -208,23 +210,12 @@ def _watch(settings: Config, state: Path | None, stop: Stop, log: StderrLog) -> 
 
 
 @contextmanager
-def _feed(settings: Config, state: Path | None) -> Iterator[Feed]:
-    """Words for the sources, by a client of its own: who waits for Redis here holds up no alert."""
-    url = settings.redis.url
-    with (
-        connect(url.get_secret_value() if url else None, state or default_state()) as client,
-        Feed(client, [source.name for source in settings.source]) as feed,
-    ):
-        yield feed
-
-
-@contextmanager
-def _publisher(settings: Config, state: Path | None) -> Iterator[Publisher]:
+def _publisher(settings: Config, state: Path | None, telemetry: Telemetry) -> Iterator[Publisher]:
     folder = state or default_state()
     url = settings.redis.url
     client = connect(url.get_secret_value() if url else None, folder)
     try:
-        with Publisher(client, folder) as publisher:
+        with Publisher(client, folder, telemetry.note_sent) as publisher:
             yield publisher
     finally:
         client.close()

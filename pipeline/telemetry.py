@@ -1,16 +1,20 @@
 """Counts what an engine does, and says it every few seconds for who asks."""
 
 import os
+import socket
 import threading
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib.metadata import version
 
 from alerts import keys
 from alerts.alert import Alert
+from alerts.errors import OutboxError
+from alerts.redis_stream import Publisher
 from export.runtime import Runtime
 from pipeline.camera import Cameras
 from pipeline.live import SourceState
@@ -135,6 +139,21 @@ class Telemetry:
             self._sums[stage] = self._sums.get(stage, 0.0) + seconds
 
 
+@contextmanager
+def published(telemetry: Telemetry, publisher: Publisher, name: str | None) -> Iterator[None]:
+    """Within, what is counted goes to Redis, and how the outbox is.
+
+    Args:
+        telemetry: what counts.
+        publisher: the way to Redis.
+        name: of the engine; none means the machine's. Its number is added where a state folder has several engines.
+    """
+    name = name or socket.gethostname()
+    telemetry.look_at(partial(outbox_figures, publisher))
+    with telemetry.reported(partial(publisher.report, f"{name}-{publisher.run}" if publisher.run else name)):
+        yield
+
+
 def is_silent_cpu(asked: str, used: str, num_gpus: int) -> bool:
     """Whether the engine runs on the CPU although something faster was asked for, or is there to be chosen."""
     return used in _SLOW and (num_gpus > 0 if asked == "auto" else asked not in _SLOW)
@@ -147,3 +166,10 @@ def camera_figures(cameras: Cameras) -> Iterator[Value]:
     for source, seconds in cameras.queue_ages().items():
         yield "heed_queue_age_seconds", (source,), seconds
     yield from process_figures({"engine": os.getpid(), **cameras.processes()})
+
+
+def outbox_figures(publisher: Publisher) -> Iterator[Value]:
+    """What waits for Redis, and what has waited in vain."""
+    with suppress(OutboxError):  # told when an alert is put
+        yield "heed_outbox_alerts", (), float(publisher.num_waiting)
+    yield "heed_discarded_alerts_total", (), float(publisher.num_discarded)

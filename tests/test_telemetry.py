@@ -3,22 +3,25 @@
 import os
 import threading
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
 
 import pytest
-from conftest import make_alert, wait_until
+from conftest import RedisServer, make_alert, wait_until
 from media_files import write_media
 from watching import Watching, config
 
 from alerts.alert import Alert
+from alerts.connect import from_url
+from alerts.redis_stream import Publisher
 from export.bundle import open_bundle
 from export.runtime import Runtime
 from pipeline.live import SourceState, Status
 from pipeline.score import ModalityScore, Scores
 from pipeline.snapshot import BOUNDS, FIGURES, NUM_COUNTS, Snapshot
-from pipeline.telemetry import Telemetry, is_silent_cpu
+from pipeline.telemetry import Telemetry, is_silent_cpu, published
 
 NOW = datetime(2026, 11, 22, 7, 15, 1, tzinfo=UTC)
 
@@ -127,6 +130,22 @@ def test_snapshots_are_reported_at_once_again_and_not_after_the_end() -> None:
         wait_until(lambda: len(told) >= 2)
     assert not any(thread.name == "telemetry" for thread in threading.enumerate())
     assert Snapshot.read(told[-1]) is not None
+
+
+def test_what_is_counted_goes_to_redis_under_a_name_that_each_engine_has_alone(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    with from_url(redis_server.url) as client, ExitStack() as opened:
+        for _ in range(2):
+            telemetry = Telemetry()
+            publisher = opened.enter_context(Publisher(client, tmp_path, telemetry.note_sent))
+            opened.enter_context(published(telemetry, publisher, "box"))
+            publisher(make_alert())
+        wait_until(lambda: len(list(client.scan_iter("heed:metrics:*"))) == 2)
+        for engine in ("box", "box-1"):
+            snapshot = Snapshot.read(redis_server.client.hget(f"heed:metrics:{engine}", "snapshot"))
+            assert snapshot is not None
+            assert {"heed_outbox_alerts", "heed_discarded_alerts_total"} <= {name for name, _, _ in snapshot.values}
 
 
 def test_a_snapshot_of_another_form_is_none_and_of_unknown_figures_nothing() -> None:
