@@ -20,6 +20,7 @@ from export.bundle import open_bundle
 from export.runtime import Runtime
 from pipeline.config import Config, read_config
 from pipeline.errors import ConfigError
+from pipeline.feed import Feed
 from pipeline.forks import start_server
 from pipeline.live import SourceState
 from pipeline.log import LogFormat, StderrLog, escaped
@@ -179,6 +180,7 @@ def _watch(settings: Config, state: Path | None, stop: Stop, log: StderrLog) -> 
     with (
         _publisher(settings, state, telemetry) as publisher,
         published(telemetry, publisher, settings.engine.name),
+        _feed(settings, state) as feed,
         overview(names, runtime.spec, log) as lines,
     ):
         stop.begin()
@@ -202,11 +204,23 @@ def _watch(settings: Config, state: Path | None, stop: Stop, log: StderrLog) -> 
             observe=show,
             on_state=on_state,
             telemetry=telemetry,
+            added=feed.added,
             evidence=(state or default_state()) / "evidence",
         )
     for source in summary.num_windows:
         _tell_summary(summary, source)
     return summary
+
+
+@contextmanager
+def _feed(settings: Config, state: Path | None) -> Iterator[Feed]:
+    """Words for the sources, by a client of its own: who waits for Redis here holds up no alert."""
+    url = settings.redis.url
+    with (
+        connect(url.get_secret_value() if url else None, state or default_state()) as client,
+        Feed(client, [source.name for source in settings.source]) as feed,
+    ):
+        yield feed
 
 
 @contextmanager
