@@ -2,15 +2,19 @@
 
 from __future__ import annotations  # av.Packet takes a parameter in its stub only
 
-from collections.abc import Iterator, Mapping
+import io
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
 import av
+from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
+from av.video.frame import PictureType
 
 from pipeline.recent import Stored
 
@@ -85,49 +89,78 @@ class Clip:
         self._container.close()
 
 
-def is_shown(tracks: Mapping[int, Stream]) -> bool:
-    """Whether a browser shows the pictures as they are, if there are any."""
-    return all(_codec(each) in _SHOWN for each in tracks.values() if each.type == "video")
+def is_copied(stream: Stream) -> bool:
+    """Whether a clip has the track as it came: pictures that browsers show, and whatever else Matroska takes."""
+    if stream.type == "video":
+        return _codec(stream) in _SHOWN
+    with av.open(io.BytesIO(), "w", format="matroska") as trial:
+        try:
+            trial.add_stream_from_template(stream)
+        except ValueError:
+            return False
+        return True
 
 
-def container_of(tracks: Mapping[int, Stream]) -> str:
-    """MP4 if browsers play all tracks in it, their pictures encoded if need be; else Matroska."""
-    codecs = {_codec(each) for each in tracks.values() if each.type != "video" or _codec(each) in _SHOWN}
-    return "mp4" if codecs <= _MP4 else "matroska"
+def container_of(tracks: Iterable[Stream]) -> str:
+    """MP4 if browsers play all tracks in it, those encoded that must be; else Matroska."""
+    return "mp4" if {_codec(each) for each in tracks if is_copied(each)} <= _MP4 else "matroska"
 
 
 def encode(source: Path, target: Path, form: str) -> None:
-    """Writes a file again with its pictures in H.264; its other tracks as they are.
+    """Writes a file again: pictures that no browser shows in H.264, sound that Matroska does not take in AAC.
 
     Raises:
         av.FFmpegError: it cannot be read or written.
         ValueError: the container does not take one of the tracks.
     """
-    with av.open(str(source)) as given, av.open(str(target), "w", format=form) as made:
-        picture = given.streams.video[0]
-        encoder = made.add_stream("libx264", picture.average_rate or _FRAME_RATE, options=dict(_ENCODER))
-        encoder.width, encoder.height = picture.width // 2 * 2, picture.height // 2 * 2
-        encoder.pix_fmt = "yuv420p"
-        encoder.codec_context.time_base = picture.time_base or Fraction(1, 1000)
-        others = {each.index: made.add_stream_from_template(each) for each in given.streams if each is not picture}
+    with av.open(str(source), "r") as given, av.open(str(target), "w", format=form) as made:
+        written = {each.index: _writer(made, each) for each in given.streams}
         for packet in given.demux():
-            if packet.stream.index in others and packet.size:
-                packet.stream = others[packet.stream.index]
-                made.mux(packet)
-            elif packet.stream is picture:
-                for frame in _frames(packet):
-                    made.mux(encoder.encode(frame))
-        made.mux(encoder.encode(None))
+            made.mux(written[packet.stream.index](packet))
 
 
-def _frames(packet: Packet[Any]) -> Iterator[av.VideoFrame]:
-    """Its pictures, each of which the encoder may make whatever it likes of."""
+def _writer(made: OutputContainer, given: Stream) -> Callable[[Packet[Any]], list[Packet[Any]]]:
+    """What turns packets of a track into those of the clip."""
+    if is_copied(given):
+        return partial(_copied, made.add_stream_from_template(given))
+    if isinstance(given, av.VideoStream):
+        pictures = made.add_stream("libx264", given.average_rate or _FRAME_RATE, options=dict(_ENCODER))
+        pictures.width, pictures.height = given.width // 2 * 2, given.height // 2 * 2
+        pictures.pix_fmt = "yuv420p"
+        pictures.codec_context.time_base = given.time_base or Fraction(1, 1000)
+        return partial(_shown, pictures)
+    if isinstance(given, av.AudioStream):
+        layout = "mono" if given.channels == 1 else "stereo"
+        sound = made.add_stream("aac", given.rate, layout=layout)
+        return partial(_heard, sound, av.AudioResampler("fltp", layout, given.rate, frame_size=1024))
+    raise ValueError(f"no container takes its {given.type}")
+
+
+def _copied(made: Stream, packet: Packet[Any]) -> list[Packet[Any]]:
+    packet.stream = made
+    return [packet] if packet.size else []
+
+
+def _shown(made: av.VideoStream, packet: Packet[Any]) -> list[Packet[Any]]:
+    encoded = []
+    for frame in _frames(packet):
+        frame.pict_type = PictureType.NONE  # the encoder chooses
+        encoded += made.encode(frame)
+    return encoded if packet.size else encoded + made.encode(None)
+
+
+def _heard(made: av.AudioStream, resampler: av.AudioResampler, packet: Packet[Any]) -> list[Packet[Any]]:
+    frames = _frames(packet) if packet.size else [*_frames(packet), None]
+    encoded = [each for frame in frames for part in resampler.resample(frame) for each in made.encode(part)]
+    return encoded if packet.size else encoded + made.encode(None)
+
+
+def _frames(packet: Packet[Any]) -> list[Any]:
+    """What is in it; nothing if it is as corrupt as it was in the source."""
     try:
-        for frame in packet.decode():
-            frame.pict_type = av.video.frame.PictureType.NONE
-            yield frame
-    except av.InvalidDataError:  # as in the source
-        return
+        return list(packet.decode())
+    except av.InvalidDataError:
+        return []
 
 
 def _codec(stream: Stream) -> str:

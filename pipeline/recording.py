@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from pipeline.clip import Clip, container_of, encode, is_shown
+from pipeline.clip import Clip, container_of, encode, is_copied
 from pipeline.config import EvidenceConfig
 from pipeline.exhibit import Request
 from pipeline.jpeg import STRIP_LENGTH, Picture, pictures_at, snapshot, strip
@@ -16,6 +16,9 @@ from pipeline.recent import Recent
 from pipeline.retention import Unfinished, safe_name, write_whole
 
 _SUFFIXES: Final = {"mp4": ".mp4", "matroska": ".mkv"}
+_ENCODED: Final = {"video": "pictures encoded to H.264", "audio": "sound encoded to AAC"}
+_RAW: Final = "nut"
+"""A container that takes almost everything."""
 _BEYOND_SECONDS: Final = 0.5
 """Packets so much after a picture may be needed to show it."""
 
@@ -48,11 +51,11 @@ class Recording:
         self._start_seconds = first.seconds
         self._config, self._recent, self._tracks = config, recent, recent.tracks
         self._path = folder / safe_name(request.id)
-        self._is_shown = is_shown(recent.tracks)
-        self._form = container_of(recent.tracks)
-        self._file = Unfinished(self._named(_SUFFIXES[self._form] if self._is_shown else ".raw"))
+        self._form = container_of(recent.tracks.values())
+        self._encoded = sorted(each.type for each in recent.tracks.values() if not is_copied(each))
+        self._file = Unfinished(self._named(".raw" if self._encoded else _SUFFIXES[self._form]))
         try:
-            form = self._form if self._is_shown else "matroska"
+            form = _RAW if self._encoded else self._form
             self._clip = Clip(self._file.temporary, form, recent.tracks, first.seconds)
         except (OSError, ValueError):
             self._file.drop()
@@ -92,12 +95,13 @@ class Recording:
             OSError, ValueError: it cannot be written.
         """
         first = self._recent.start(self.request.peak_seconds)
-        if first is None:
+        if first is None or first.kind != "video":
             return
         file, until = io.BytesIO(), self.request.peak_seconds + _BEYOND_SECONDS
-        with Clip(file, "matroska", self._tracks, first.seconds) as clip:
+        pictures = {index: each for index, each in self._tracks.items() if each.type == "video"}
+        with Clip(file, _RAW, pictures, first.seconds) as clip:
             for stored in self._recent.since(first.number):
-                if first.seconds <= stored.seconds <= until:
+                if stored.track in pictures and first.seconds <= stored.seconds <= until:
                     clip.write(stored)
         file.seek(0)
         self._draw(pictures_at(file, [self.request.peak_seconds - first.seconds]))
@@ -112,7 +116,7 @@ class Recording:
             OSError, ValueError: it cannot be written.
         """
         self._clip.close()
-        if not self._is_shown:
+        if self._encoded:
             self._encode()
         request, start = self.request, self._start_seconds
         file = self._file.temporary
@@ -132,7 +136,8 @@ class Recording:
     @property
     def problem(self) -> str:
         """What the clip has that the source had not; else empty."""
-        return "" if self._is_shown else "no browser shows its pictures as they are: clips are encoded to H.264"
+        kinds = " and ".join(_ENCODED[kind] for kind in reversed(self._encoded) if kind in _ENCODED)
+        return f"clips have its {kinds}: no browser plays what it sends" if kinds else ""
 
     def _encode(self) -> None:
         raw, self._file = self._file, Unfinished(self._named(_SUFFIXES[self._form]))

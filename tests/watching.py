@@ -34,6 +34,8 @@ class Watching:
 
     config: Config
     runtime: Runtime
+    evidence: Path | None = None
+    """Folder of clips and snapshots."""
     alerts: list[Alert] = field(default_factory=list)
     windows: list[Window] = field(default_factory=list)
     present: dict[str, Mapping[str, str | float]] = field(default_factory=dict)
@@ -78,6 +80,7 @@ class Watching:
             announce=self.present.__setitem__,
             observe=self._observe,
             on_state=lambda source, state: self.states[source].append(state),
+            evidence=self.evidence,
             telemetry=self.telemetry,
         )
 
