@@ -21,6 +21,8 @@ REFERENCE: Final = "fp32"
 """What the graphs that every bundle has compute in."""
 PRECISIONS: Final = (REFERENCE, "fp16", "int8")
 """What graphs may compute in."""
+FORMED: Final = ("openvino",)
+"""Providers that have their own form of some graphs, `NAME.PRECISION.PROVIDER.onnx`: the same weights and scales."""
 NEEDED: Final = (*(f"{name}.onnx" for name in GRAPHS), "tokenizer.json")
 """Files that every bundle judges with."""
 
@@ -88,8 +90,9 @@ class Manifest(_Section):
     @property
     def judging(self) -> tuple[str, ...]:
         """Files that make the judgement: the bundle's hash is over these, spec and calibration."""
-        others = (graph_file(name, precision) for precision, names in self.precisions.items() for name in names)
-        return (*NEEDED, *sorted(others))
+        others = [(name, precision) for precision, names in self.precisions.items() for name in names]
+        formed = {graph_file(*other, provider) for other in others for provider in FORMED} & self.files.keys()
+        return (*NEEDED, *sorted({graph_file(*other) for other in others} | formed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +110,20 @@ class Bundle:
         """What alerts call the model."""
         return self.manifest.name
 
-    def graph(self, name: str, precision: str) -> Path:
-        """The graph of a network in a precision, or its reference where there is none of that."""
-        there = graph_file(name, precision) in self.manifest.judging
-        return self.folder / graph_file(name, precision if there else REFERENCE)
+    def graph(self, name: str, precision: str, provider: str = "cpu") -> Path:
+        """The graph of a network in a precision, or its reference where there is none of that.
+
+        It is the provider's own form where there is one, or else the one that all run.
+        """
+        wanted = graph_file(name, precision, provider), graph_file(name, precision)
+        return self.folder / next((file for file in wanted if file in self.manifest.judging), graph_file(name))
 
 
-def graph_file(name: str, precision: str = REFERENCE) -> str:
-    """What the file of a network's graph is called."""
-    return f"{name}.onnx" if precision == REFERENCE else f"{name}.{precision}.onnx"
+def graph_file(name: str, precision: str = REFERENCE, provider: str = "cpu") -> str:
+    """What the file of a network's graph is called; a reference has one form."""
+    if precision == REFERENCE:
+        return f"{name}.onnx"
+    return f"{name}.{precision}.{provider}.onnx" if provider in FORMED else f"{name}.{precision}.onnx"
 
 
 def open_bundle(folder: Path | None = None) -> Bundle:

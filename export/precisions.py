@@ -46,10 +46,9 @@ def add_precisions(
                 say(f"export: {precision}: {name} is left as it is: no labelled windows of it, normal and anomalous")
                 continue
             calibration, others = parts
-            reference, graph = folder / graph_file(name), folder / graph_file(name, precision)
-            write_precision(name, precision, reference, graph, feeds(reference, calibration))
-            files[graph.name] = file_sha256(graph)
-            fusion = folder / graph_file("fusion")
+            reference, fusion = folder / graph_file(name), folder / graph_file("fusion")
+            graph, *own = write_precision(folder, name, precision, feeds(reference, calibration))
+            files |= {path.name: file_sha256(path) for path in (graph, *own)}
             auc, auc_fp32 = (own_auc(path, fusion, name, spec, others) for path in (graph, reference))
             costs.setdefault(precision, {})[name] = Cost(auc=auc, auc_fp32=auc_fp32, windows=len(others))
     return Manifest.model_validate({**manifest.model_dump(), "files": files, "precisions": costs})

@@ -12,6 +12,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from onnxruntime.transformers.onnx_model import OnnxModel
 
+from export.bundle import graph_file
 from export.frames import flatten_convolutions
 from export.graphs import strip_notes
 
@@ -24,30 +25,37 @@ _CALIBRATION_BATCH = 4
 Feed = dict[str, NDArray[Any]]
 
 
-def write_precision(name: str, precision: str, reference: Path, out: Path, feeds: Iterator[Feed]) -> None:
+def write_precision(folder: Path, name: str, precision: str, feeds: Iterator[Feed]) -> list[Path]:
     """Writes a network's graph in another precision; what it takes and gives stays as it is.
 
     int8 of `video` is static: weights per channel, ranges of what flows calibrated on windows; pre-processing and the
-    last product stay float32. int8 of `text` is dynamic: products per channel, embeddings stored as int8.
+    last product stay float32. OpenVINO gets it with 3D convolutions, the others flattened. int8 of `text` is dynamic:
+    products per channel, embeddings stored as int8.
 
     Args:
+        folder: of the bundle, with the float32 graph.
         name: of the network, one of `PAYING[precision]`.
         precision: `int8` or `fp16`.
-        reference: the float32 graph.
-        out: file of the new one.
         feeds: windows to calibrate on, as the graph takes them.
+
+    Returns:
+        The files: the graph that all providers run, and any provider's own form.
     """
-    model = onnx.load(reference)
+    model = onnx.load(folder / graph_file(name))
     single_weights(model)
+    graph = folder / graph_file(name, precision)
     if precision == "fp16":
-        model = _half(model)
+        forms = {graph: _half(model)}
     elif name == "video":
-        model = _static(model, out, feeds)
+        whole = _static(model, graph, feeds)
+        forms = {graph: flatten_convolutions(whole), folder / graph_file(name, precision, "openvino"): whole}
     else:
-        model = _dynamic(model, out)
-    strip_notes(model)
-    onnx.checker.check_model(model)
-    onnx.save(model, str(out))
+        forms = {graph: _dynamic(model, graph)}
+    for path, form in forms.items():
+        strip_notes(form)
+        onnx.checker.check_model(form)
+        onnx.save(form, str(path))
+    return list(forms)
 
 
 def single_weights(model: Any) -> None:
@@ -86,7 +94,7 @@ def _static(model: Any, out: Path, feeds: Iterator[Feed]) -> Any:
         weight_type=QuantType.QInt8,
         extra_options={"CalibMovingAverage": True},  # the mean of the batches' ranges: one loud window widens none
     )
-    return flatten_convolutions(onnx.load(out))
+    return onnx.load(out)
 
 
 def _dynamic(model: Any, out: Path) -> Any:

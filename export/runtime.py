@@ -116,7 +116,7 @@ def tokenize(
 def _open(bundle: Bundle, name: str, provider: str, precision: str, threads: int) -> Session:
     # OpenVINO gains where the work is; small networks open sooner on ONNX Runtime, and run as fast.
     where = "cpu" if provider == "openvino" and name != "video" else provider
-    return open_session(bundle.graph(name, precision), where, threads)
+    return open_session(bundle.graph(name, precision, where), where, threads)
 
 
 def _check_shapes(bundle: Bundle, sessions: Mapping[str, Session]) -> None:

@@ -186,6 +186,36 @@ def test_a_graph_is_that_of_the_precision_or_the_reference(bundle: Path) -> None
     assert opened.graph("text", "int8") == bundle / "text.onnx"
 
 
+def add_form(bundle: Path) -> None:
+    """Gives a bundle with an int8 video graph OpenVINO's own form of it: here a copy of the reference."""
+    shutil.copy(bundle / "video.onnx", bundle / "video.int8.openvino.onnx")
+    hashed = {"video.int8.openvino.onnx": file_sha256(bundle / "video.onnx")}
+    change(bundle, lambda manifest: manifest["files"].update(hashed))
+
+
+def test_a_graph_is_the_providers_own_form_where_there_is_one(bundle: Path) -> None:
+    add_graph(bundle)
+    assert open_bundle(bundle).graph("video", "int8", "openvino") == bundle / "video.int8.onnx"
+    add_form(bundle)
+    opened = open_bundle(bundle)
+    assert opened.graph("video", "int8", "openvino") == bundle / "video.int8.openvino.onnx"
+    assert opened.graph("video", "int8", "cpu") == bundle / "video.int8.onnx"
+    assert opened.graph("video", "fp32", "openvino") == bundle / "video.onnx"
+    assert opened.graph("text", "int8", "openvino") == bundle / "text.onnx"
+
+
+def test_a_providers_own_form_is_part_of_the_hash(bundle: Path) -> None:
+    add_graph(bundle)
+    before = open_bundle(bundle).sha256
+    add_form(bundle)
+    manifest = open_bundle(bundle).manifest
+    changed = manifest.model_copy(update={"files": {**manifest.files, "video.int8.openvino.onnx": "0" * 64}})
+    assert len({before, identity(manifest), identity(changed)}) == 3
+    (bundle / "video.int8.openvino.onnx").write_bytes(b"another")
+    with pytest.raises(BundleError, match=r"video\.int8\.openvino\.onnx: sha256 is "):
+        open_bundle(bundle)
+
+
 def test_graphs_of_other_precisions_are_part_of_the_hash(bundle: Path) -> None:
     before = open_bundle(bundle).sha256
     add_graph(bundle)

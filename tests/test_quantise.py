@@ -14,8 +14,10 @@ import torch
 from onnx import TensorProto
 from tiny import SPEC, tiny_pools
 
-from export.bundle import Bundle, graph_file, open_bundle
+from export.bundle import Bundle, graph_file, open_bundle, write_manifest
+from export.parity import verify
 from export.precisions import add_precisions, feeds, own_auc
+from export.runtime import Runtime
 from export.write import write_card
 from models.pool import Pool
 from pipeline.errors import ConfigError
@@ -66,6 +68,42 @@ def test_every_convolution_of_the_video_graph_is_computed_in_int8(quantised: Qua
     assert found.count("QLinearConv") == reference.count("Conv")
     assert not {"Conv", "FusedConv", "Relu", "Add"} & set(found)
     assert found.count("QuantizeLinear") == found.count("DequantizeLinear") == 1
+
+
+def test_both_forms_of_the_int8_graph_say_the_same(quantised: Quantised) -> None:
+    bundle, pool = quantised.bundle, quantised.pools["video"]
+    whole, flat = (bundle.graph("video", "int8", provider) for provider in ("openvino", "cpu"))
+    assert (whole.name, flat.name) == ("video.int8.openvino.onnx", "video.int8.onnx")
+    sizes = [{len(weight.dims) for weight in onnx.load(path).graph.initializer} for path in (whole, flat)]
+    assert [5 in found for found in sizes] == [True, False]
+    np.testing.assert_allclose(tokens(whole, pool), tokens(flat, pool), atol=0.02)
+
+
+@pytest.fixture
+def copied(quantised: Quantised, tmp_path: Path) -> Path:
+    return shutil.copytree(quantised.bundle.folder, tmp_path / "bundle")
+
+
+def test_openvino_runs_its_own_form(quantised: Quantised, copied: Path) -> None:
+    pytest.importorskip("openvino", reason="OpenVINO is not installed: heed[openvino]")
+    bundle = open_bundle(copied)
+    (copied / "video.int8.onnx").unlink()
+    runtime = Runtime(bundle, "openvino", threads=1, precision="int8")
+    assert runtime.precision == "int8"
+    frames = quantised.pools["video"].inputs[0].numpy()
+    expected = Runtime(quantised.bundle, "cpu", threads=1, precision="int8").video(frames)
+    np.testing.assert_allclose(runtime.video(frames), expected, atol=0.02)
+    assert verify(runtime).agrees
+
+
+def test_a_bundle_without_openvinos_form_runs_there_all_the_same(copied: Path) -> None:
+    pytest.importorskip("openvino", reason="OpenVINO is not installed: heed[openvino]")
+    manifest = open_bundle(copied).manifest
+    (copied / "video.int8.openvino.onnx").unlink()
+    files = {name: digest for name, digest in manifest.files.items() if name != "video.int8.openvino.onnx"}
+    write_manifest(copied, manifest.model_copy(update={"files": files}))
+    runtime = Runtime(open_bundle(copied), "openvino", threads=1, precision="int8")
+    assert verify(runtime).agrees
 
 
 def test_what_comes_before_the_network_stays_in_float32(quantised: Quantised) -> None:
@@ -145,7 +183,8 @@ def test_graphs_of_other_precisions_hold_nothing_of_the_machine(quantised: Quant
 
 def graphs(bundle: Bundle) -> Iterator[Path]:
     for precision, names in bundle.manifest.precisions.items():
-        yield from (bundle.graph(name, precision) for name in names)
+        for name in names:
+            yield from {bundle.graph(name, precision, provider) for provider in ("cpu", "openvino")}
 
 
 def test_a_precision_is_asked_for_together_with_what_calibrates_it(tmp_path: Path) -> None:
