@@ -32,7 +32,9 @@ _TRACED: Final = ("score", "threshold", "video", "audio", "text")
 _log = logging.getLogger(__name__)
 
 Tell = Callable[[str, str], None]
-"""Takes the name of a message and its JSON, on any thread."""
+"""Takes the name of a message and its JSON, on any thread. The last one is `END`."""
+END: Final = "end"
+"""Nothing follows."""
 
 
 class Board:
@@ -83,6 +85,11 @@ class Board:
                 self._listeners.remove(tell)
 
         return leave
+
+    @property
+    def num_listeners(self) -> int:
+        """Browsers that look."""
+        return len(self._listeners)
 
     def evidence(self, identity: str) -> Evidence | None:
         """The files of an event."""
@@ -164,6 +171,8 @@ class Board:
                     self._stopped.wait(LOOK_SECONDS)
                 else:
                     self._awake.wait(_IDLE_SECONDS)
+            with self._lock:
+                self._tell(END, None)
 
     def _look_once(self) -> None:
         found = states(self._client)

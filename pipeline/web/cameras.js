@@ -90,7 +90,7 @@ export function showSystem() {
   const late = states.map(({ latency_seconds: seconds }) => Number(seconds)).filter(Number.isFinite);
   const dropped = states.reduce((sum, state) => sum + (Number(state.dropped) || 0), 0);
   const ran = [...new Set(states.filter((state) => state.provider).map((state) => `${state.provider} ${state.precision || ""}`))];
-  system("running", `${running}/${states.length}`, running < states.length);
+  system("running", `${running}/${states.length}`, states.some(({ status }) => TROUBLE.has(status)));
   system("latency", late.length ? `${Math.round(1000 * Math.max(...late))} ms` : "–", Math.max(...late, 0) > 2);
   system("dropped", String(dropped), dropped > 0);
   system("provider", ran.join(", ").slice(0, 60) || "no model yet");

@@ -3,12 +3,9 @@
 import getpass
 import logging
 import os
-import socket
 import sys
-import threading
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
@@ -32,8 +29,6 @@ EvidenceOption = Annotated[
 _LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _SCRYPT_FILE: Final = "web-password"
 """In the state folder."""
-_END_SECONDS: Final = 0.8
-"""For connections that are still open when the program is to end."""
 
 
 @app.command(epilog="Example: heed serve --port 8770")
@@ -57,6 +52,7 @@ def serve(
     from pipeline.web import app as site
     from pipeline.web.board import Board
     from pipeline.web.password import read_password
+    from pipeline.web.server import address, listening, serve_site
 
     folder = state or default_state()
     if set_password:
@@ -69,14 +65,14 @@ def serve(
     password = read_password(folder / _SCRYPT_FILE)
     if password is None and host not in _LOCAL:
         raise ServeError(f"serve: {host}: no password, and others could look; set one with `heed serve --set-password`")
-    with Stop(tell_stop) as stop, _listening(host, port) as listening:
+    with Stop(tell_stop) as stop, listening(host, port) as server:
         client = connect(url, folder)
         alerts = subscribe(url, state=folder, from_start=True, stopped=stop.asked.is_set)
         with Board(client, alerts, stop.asked) as board:
             page = site(board, evidence or folder / "evidence", password)
             stop.begin()
-            _tell_address(listening)
-            _serve(page, listening, stop.asked)
+            _log.info("%s; Ctrl-C ends", address(server), extra={"event": "start"})
+            serve_site(page, server, stop.asked)
         if board.failure is not None:
             raise board.failure
 
@@ -114,42 +110,3 @@ def _set_password(path: Path) -> None:
     except OSError as error:
         raise ServeError(f"serve: {path}: {error.strerror}; name another --state") from None
     err.print("heed: password set; whoever was logged in is asked again")
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family)
-    except (OSError, UnicodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else "not a name"
-        raise ServeError(f"serve: {host}:{port}: {said}; name another --port or --host") from None
-
-
-def _tell_address(listening: socket.socket) -> None:
-    host, port = listening.getsockname()[:2]
-    where = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    _log.info("%s; Ctrl-C ends", where, extra={"event": "start"})
-
-
-def _serve(page: Any, listening: socket.socket, stopped: threading.Event) -> None:
-    """Until stopped. The server has a thread of its own: signals are ours."""
-    import uvicorn
-
-    config = uvicorn.Config(
-        page,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=1,
-    )
-    server = uvicorn.Server(config)
-    sockets: Sequence[socket.socket] = [listening]
-    thread = threading.Thread(target=server.run, args=(list(sockets),), name="server", daemon=True)
-    thread.start()
-    while not stopped.wait(0.5) and thread.is_alive():
-        pass
-    server.should_exit = server.force_exit = True
-    thread.join(_END_SECONDS)

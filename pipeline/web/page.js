@@ -100,7 +100,9 @@ function begin() {
     if (click.target.closest(".thumb, h3")) open(click.target.closest(".event").dataset.id);
   });
   find("#list").addEventListener("keydown", (press) => {
-    if (press.key === "Enter" && press.target.matches(".event")) open(press.target.dataset.id);
+    if (press.key !== "Enter" || !press.target.matches(".event")) return;
+    press.preventDefault(); // or the key would close at once what it opened
+    open(press.target.dataset.id);
   });
   find("#theme").addEventListener("click", () => {
     setTheme(THEMES[(THEMES.indexOf(document.documentElement.dataset.theme || "") + 1) % THEMES.length]);

@@ -24,7 +24,7 @@ from starlette.routing import BaseRoute, Route
 
 from alerts.alert import Evidence
 from alerts.errors import BrokerError
-from pipeline.web.board import Board
+from pipeline.web.board import END, Board
 from pipeline.web.guard import COOKIE, Guard
 from pipeline.web.password import SESSION_SECONDS, Password
 from pipeline.web.told import VERDICTS
@@ -181,7 +181,7 @@ async def _messages(board: Board) -> AsyncIterator[str]:
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[str | None] = asyncio.Queue(_MOST_WAITING)
 
-    def put(message: str) -> None:
+    def put(message: str | None) -> None:
         if queue.full():
             leave()
             queue.get_nowait()
@@ -190,7 +190,7 @@ async def _messages(board: Board) -> AsyncIterator[str]:
             queue.put_nowait(message)
 
     def tell(name: str, data: str) -> None:
-        loop.call_soon_threadsafe(put, f"event: {name}\ndata: {data}\n\n")
+        loop.call_soon_threadsafe(put, None if name == END else f"event: {name}\ndata: {data}\n\n")
 
     leave = board.listen(tell)
     try:
