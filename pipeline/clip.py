@@ -23,6 +23,8 @@ _SHOWN: Final = frozenset({"h264", "hevc", "av1", "vp8", "vp9"})
 _MP4: Final = frozenset({"h264", "hevc", "av1", "vp9", "aac", "mp3", "opus", "flac"})
 """What browsers play in MP4. One track of something else, and the clip is Matroska."""
 _ENCODER: Final = {"preset": "veryfast", "crf": "23", "threads": "1"}
+_LEAD_SECONDS: Final = 1.0
+"""So much before it is shown, a first picture without a time of decoding is decoded."""
 _FRAME_RATE: Final = 25
 """Of pictures that have none."""
 
@@ -72,13 +74,21 @@ class Clip:
         shift = round(self._start_seconds / given.time_base)
         packet.pts = (given.dts if given.pts is None else given.pts) or 0
         packet.pts -= shift
-        packet.dts = packet.pts if given.dts is None else given.dts - shift
+        packet.dts = self._undated(stored, packet.pts) if given.dts is None else given.dts - shift
         packet.time_base, packet.duration, packet.is_keyframe = given.time_base, given.duration, given.is_keyframe
         if packet.dts <= self._last.get(stored.track, packet.dts - 1):
             return
         self._last[stored.track] = packet.dts
         packet.stream = self._streams[stored.track]
         self._container.mux(packet)
+
+    def _undated(self, stored: Stored, pts: int) -> int:
+        """When to decode a packet that does not say so: the first ones of a source with reordered pictures."""
+        if stored.kind != "video":
+            return pts
+        if stored.track in self._last:
+            return min(pts, self._last[stored.track] + (stored.packet.duration or 1))
+        return pts - round(_LEAD_SECONDS / stored.packet.time_base)
 
     def close(self) -> None:
         """Finishes the file.
