@@ -49,6 +49,7 @@ def serve(
 ) -> None:
     """Show cameras and events on a web page."""
     from alerts.subscriber import subscribe
+    from pipeline.exposition import routes
     from pipeline.web import app as site
     from pipeline.web.board import Board
     from pipeline.web.password import read_password
@@ -69,7 +70,7 @@ def serve(
         client = connect(url, folder)
         alerts = subscribe(url, state=folder, from_start=True, stopped=stop.asked.is_set)
         with Board(client, alerts, stop.asked) as board:
-            page = site(board, evidence or folder / "evidence", password)
+            page = site(board, evidence or folder / "evidence", password, routes(client))
             stop.begin()
             _log.info("%s; Ctrl-C ends", address(server), extra={"event": "start"})
             serve_site(page, server, stop.asked)
