@@ -83,7 +83,7 @@ def watch(
         evidence: folder for clips and snapshots; none: none are kept.
     """
     summary, counted = Summary(), telemetry or Telemetry()
-    counted.note_runtime(config.engine.provider, runtime)
+    counted.note_start(config.engine.provider, runtime, [source.name for source in config.source])
 
     def note_state(source: str, state: SourceState) -> None:
         summary.note_state(source, state)

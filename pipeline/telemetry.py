@@ -40,12 +40,16 @@ class Telemetry:
         self._looks: list[Look] = [self._gpus.figures]
         self._set("heed_engine_start_time_seconds", value=time.time())
 
-    def note_runtime(self, asked: str, runtime: Runtime) -> None:
-        """It judges with this; `asked` is the provider that the configuration names."""
+    def note_start(self, asked: str, runtime: Runtime, sources: Iterable[str]) -> None:
+        """These sources are judged with this; `asked` is the provider that the configuration names."""
         bundle, used = runtime.bundle, runtime.provider
         about = (asked, used, runtime.precision, bundle.name, bundle.sha256, version("heed"))
         self._set("heed_engine_info", *about, value=1)
         self._set("heed_engine_silent_cpu", value=is_silent_cpu(asked, used, len(self._gpus)))
+        for source in sources:
+            self._add("heed_windows_total", source, amount=0)
+            for label in runtime.spec.labels:  # else Prometheus would take the first event for how things always were
+                self._add("heed_events_total", source, label, amount=0)
 
     def note_state(self, source: str, state: SourceState) -> None:
         """The source is so from now on."""
