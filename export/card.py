@@ -41,7 +41,8 @@ def model_card(manifest: Manifest, notes: str = "") -> str:
         "",
         *(_figures(manifest.metrics) if manifest.metrics else ["None were measured for this bundle."]),
         "",
-        "Of the validation split of the training files, by recording, used to choose calibration and threshold:"
+        "Of the validation split of the training files, by recording, used to choose calibration and threshold"
+        f"{' (by a run that kept it aside; this one learned from it too)' if training.get('refit') else ''}:"
         f" AUC {', '.join(f'{name} {value:.3f}' for name, value in training['validation_auc'].items())}.",
         "",
         *(_precisions(manifest) if manifest.precisions else ()),

@@ -110,5 +110,7 @@ def _manifest(network: Network, report: dict[str, Any], folder: Path, metrics: d
         ),
         data=tuple(Source(**material) for material in report["materials"]),
         metrics=metrics,
-        training={key: report[key] for key in ("recipe", "validation_auc", "windows", "environment")},
+        training={
+            key: report[key] for key in ("recipe", "validation_auc", "refit", "windows", "environment") if key in report
+        },
     )
