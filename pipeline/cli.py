@@ -22,6 +22,7 @@ from pipeline.live_commands import open_runtime, tell_stop
 from pipeline.log import StderrLog
 from pipeline.model_commands import app as model_commands
 from pipeline.options import merge_options
+from pipeline.speech_command import app as speech_commands
 from pipeline.stop import Stop
 from pipeline.terminal import (
     AllowCpuOption,
@@ -46,7 +47,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for commands in (live_commands, web_commands, model_commands, bench_command):
+for commands in (live_commands, web_commands, model_commands, bench_command, speech_commands):
     app.registered_commands += commands.registered_commands
 _log = logging.getLogger(__name__)
 

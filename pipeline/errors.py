@@ -71,3 +71,7 @@ class BenchStoppedError(HeedError, InterruptedError):
     """The user has ended a benchmark before its end."""
 
     exit_code = 130
+
+
+class SpeechError(HeedError, RuntimeError):
+    """Speech cannot be recognised here."""
