@@ -130,4 +130,5 @@ def _at(scores: Scores, seconds: float) -> datetime:
 
 def _label(rising: Sequence[Scores]) -> str:
     """The likeliest kind over the windows that began an event."""
-    return max(rising[0].classes, key=lambda label: sum(scores.classes[label] for scores in rising))
+    kinds = dict.fromkeys(label for scores in rising for label in scores.classes)
+    return max(kinds, key=lambda label: sum(scores.classes.get(label, 0.0) for scores in rising))

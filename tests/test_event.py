@@ -1,6 +1,7 @@
 """Sequences of scores and the events they become: `H` high, `m` between release and threshold, `.` low, a gap none."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -115,6 +116,16 @@ def test_the_label_is_the_likeliest_when_it_began_and_stays() -> None:
     assert [(event.kind, event.label) for event in found] == [
         *(("begin", "siren"), ("update", "siren"), ("update", "siren"), ("end", "siren"))
     ]
+
+
+def test_windows_that_know_one_kind_each_make_an_event() -> None:
+    first, second, third = timeline("HHH")
+    rising = [
+        replace(first, classes={"siren": 1.0}),
+        *(replace(each, classes={"fight": 1.0}) for each in (second, third)),
+    ]
+    config = CONFIG.model_copy(update={"confirm_windows": 3})
+    assert [event.label for event in events(rising, config)] == ["fight", "fight"]
 
 
 def test_the_peak_is_the_highest_window_so_far() -> None:
