@@ -22,8 +22,8 @@ HEED = str(Path(sys.executable).with_name("heed"))
 PORT = 8779
 SHOTS = (
     # file, width, height, is a phone, theme, seconds before, what is clicked
-    ("page-dark.webp", 1360, 800, False, "dark", 45, ""),
-    ("page-light.webp", 1360, 800, False, "light", 0, ".thumb"),
+    ("page-dark.webp", 1320, 720, False, "dark", 50, ""),
+    ("page-light.webp", 1320, 860, False, "light", 0, ".thumb:not(:has(.play[hidden]))"),
     ("page-phone.webp", 390, 780, True, "dark", 0, '#views [data-view="events"]'),
 )
 
@@ -58,6 +58,7 @@ def shoot(tab: Browser) -> None:
     for file, width, height, is_phone, theme, seconds, clicked in SHOTS:
         size = {"width": width, "height": height, "deviceScaleFactor": 2 if is_phone else 1, "mobile": is_phone}
         tab.call("Emulation.setDeviceMetricsOverride", **size)
+        tab.call("Emulation.setScrollbarsHidden", hidden=True)
         tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
         time.sleep(seconds)
         tab.open(f"http://127.0.0.1:{PORT}/")
