@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from alerts import keys
 from alerts.home_assistant import discovery
 from alerts.mqtt import Mqtt
 
@@ -61,7 +62,9 @@ class Mirror:
             return
         broker = self._mqtt.broker
         if self._prefix and not told.state:
-            for topic, entity in discovery(broker, self._prefix, source, 60 + 3 * self._seconds).items():
+            for topic, entity in discovery(
+                broker, self._prefix, source, keys.STATE_SECONDS + 3 * self._seconds
+            ).items():
                 self._mqtt.retain(topic, entity)
         self._mqtt.retain(broker.source_topic(source, "state"), as_json(state))
         self._told[source] = _Told(state, now)
