@@ -4,6 +4,7 @@ import ctypes
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -11,8 +12,33 @@ from pipeline.snapshot import Value
 
 _NVML: Final = "libnvidia-ml.so.1"
 """Comes with the driver."""
-_USER, _SYSTEM, _PAGES = 11, 12, 21
+_PARENT, _USER, _SYSTEM, _PAGES = 1, 11, 12, 21
 """Fields of /proc/PID/stat behind the name, which may hold spaces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """Of a process, as /proc/PID/stat has it now."""
+
+    parent: int
+    """Its id."""
+    cpu_seconds: float
+    """So far."""
+    resident_bytes: int
+
+
+def read_stat(pid: int) -> Stat:
+    """Parent, time and memory of a process.
+
+    Raises:
+        OSError: it has just ended, or this is no Linux.
+    """
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    return Stat(
+        parent=int(fields[_PARENT]),
+        cpu_seconds=(int(fields[_USER]) + int(fields[_SYSTEM])) / os.sysconf("SC_CLK_TCK"),
+        resident_bytes=int(fields[_PAGES]) * os.sysconf("SC_PAGE_SIZE"),
+    )
 
 
 class _Rates(ctypes.Structure):
@@ -33,13 +59,11 @@ def process_figures(processes: Mapping[str, int]) -> Iterator[Value]:
     Args:
         processes: ids by name.
     """
-    tick_seconds, page_bytes = 1 / os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
     for name, pid in processes.items():
-        with suppress(OSError):  # it has just ended, or this is no Linux
-            fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-            ticks = int(fields[_USER]) + int(fields[_SYSTEM])
-            yield "heed_process_cpu_seconds_total", (name,), ticks * tick_seconds
-            yield "heed_process_resident_memory_bytes", (name,), float(int(fields[_PAGES]) * page_bytes)
+        with suppress(OSError):
+            stat = read_stat(pid)
+            yield "heed_process_cpu_seconds_total", (name,), stat.cpu_seconds
+            yield "heed_process_resident_memory_bytes", (name,), float(stat.resident_bytes)
 
 
 class Gpus:

@@ -1,14 +1,15 @@
 """What this process and all that it started use, as Linux tells in /proc."""
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from pipeline.usage import Stat, read_stat
+
 UNKNOWN: Final = "only Linux tells in /proc what processes use"
 _PROC: Final = Path("/proc")
-_PARENT, _USER, _SYSTEM = 1, 11, 12
-"""Fields of /proc/PID/stat behind the name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +29,18 @@ def usage() -> Usage | None:
     stats = _stats()
     tree, parents = {os.getpid()}, {os.getpid()}
     while parents:
-        parents = {pid for pid, fields in stats.items() if int(fields[_PARENT]) in parents} - tree
+        parents = {pid for pid, stat in stats.items() if stat.parent in parents} - tree
         tree |= parents
-    ticks = sum(int(stats[pid][_USER]) + int(stats[pid][_SYSTEM]) for pid in tree if pid in stats)
-    return Usage(ticks / os.sysconf("SC_CLK_TCK"), sum(map(_pss_kib, tree)) / 1024)
+    cpu_seconds = sum(stats[pid].cpu_seconds for pid in tree if pid in stats)
+    return Usage(cpu_seconds, sum(map(_pss_kib, tree)) / 1024)
 
 
-def _stats() -> dict[int, list[str]]:
-    """Fields of every process' `stat` behind its name, which may hold spaces."""
+def _stats() -> dict[int, Stat]:
+    """Of every process, by its id."""
     found = {}
     for folder in _PROC.glob("[0-9]*"):
-        try:
-            found[int(folder.name)] = (folder / "stat").read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):  # it has just ended
-            continue
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            found[int(folder.name)] = read_stat(int(folder.name))
     return found
 
 
