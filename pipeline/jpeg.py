@@ -42,12 +42,24 @@ def snapshot(picture: Picture, caption: str) -> bytes:
     bar = np.zeros((round(34 * size), width, 3), np.uint8)
     place = (round(8 * size), round(24 * size))
     cv2.putText(bar, caption, place, cv2.FONT_HERSHEY_SIMPLEX, 0.7 * size, _WHITE, 1, cv2.LINE_AA)
-    return _jpeg(np.vstack([small, bar]))
+    return encoded(np.vstack([small, bar]), _QUALITY)
 
 
 def strip(pictures: Sequence[Picture]) -> bytes:
     """A JPEG of them side by side, all of one height."""
-    return _jpeg(np.hstack([_scaled(picture, _STRIP_HEIGHT / picture.shape[0]) for picture in pictures]))
+    row = np.hstack([_scaled(picture, _STRIP_HEIGHT / picture.shape[0]) for picture in pictures])
+    return encoded(row, _QUALITY)
+
+
+def encoded(picture: NDArray[Any], quality: int) -> bytes:
+    """A JPEG of a BGR picture (H, W, 3).
+
+    Args:
+        picture: uint8.
+        quality: of 100.
+    """
+    _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return data.tobytes()
 
 
 def _picture_at(container: av.container.InputContainer, time: float) -> Picture | None:
@@ -72,8 +84,3 @@ def _bgr(frame: av.VideoFrame) -> Picture:
 def _scaled(picture: Picture, scale: float) -> Picture:
     height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
     return cast(Picture, cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA))
-
-
-def _jpeg(picture: NDArray[Any]) -> bytes:
-    _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    return data.tobytes()

@@ -4,8 +4,9 @@ import time
 from typing import Final
 
 import av
-import cv2
 from av.video.reformatter import Interpolation, VideoReformatter
+
+from pipeline.jpeg import encoded
 
 LONGER_SIDE: Final = 480
 """Pixels; what is smaller stays as it is."""
@@ -35,5 +36,4 @@ class Stills:
         scale = min(1.0, LONGER_SIDE / max(frame.width, frame.height))
         width, height = (max(1, round(side * scale)) for side in (frame.width, frame.height))
         small = self._reformatter.reformat(frame, width, height, "bgr24", interpolation=Interpolation.AREA, threads=1)
-        _, data = cv2.imencode(".jpg", small.to_ndarray(), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-        return data.tobytes()
+        return encoded(small.to_ndarray(), _QUALITY)
