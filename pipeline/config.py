@@ -150,6 +150,11 @@ class RedisConfig(Section):
     url: SecretStr | None = None
     """`redis://`, `rediss://`, `unix://`, `redis+sentinel://` or `redis+cluster://`; none means the embedded Redis."""
 
+    @property
+    def plain_url(self) -> str | None:
+        """The URL with its password, to connect to."""
+        return self.url.get_secret_value() if self.url else None
+
 
 class WebhookConfig(Section):
     """One `[[webhook]]`: where `heed forward` posts alerts."""

@@ -54,7 +54,7 @@ def forward(config: Config, state: Path, stopped: threading.Event, begun: Callab
     num_targets = len(config.webhook) + (config.mqtt.url is not None)
     if not num_targets:
         raise ConfigError("forward: no target; name a --config with [[webhook]] or [mqtt]")
-    url = config.redis.url.get_secret_value() if config.redis.url else None
+    url = config.redis.plain_url
     mqtt = _mqtt(config.mqtt, state, stopped) if config.mqtt.url else None
     works = [_webhook(one, connect(url, state), stopped) for one in config.webhook]
     if mqtt is not None:

@@ -86,8 +86,7 @@ def watch(
         )
         if not settings.source:
             raise ConfigError("watch: no source; name a file or URL, or a --config with [[source]]")
-        urls = [source.url for source in settings.source] + [settings.redis.url]
-        secrets = _secrets(url.get_secret_value() if url else None for url in urls)
+        secrets = _secrets([*(source.url.get_secret_value() for source in settings.source), settings.redis.plain_url])
         log.use(log_format or LogFormat(settings.log.format), secrets, settings.log.repeat_seconds)
         with log.capturing():
             summary = _watch(settings, state, stop, log)
@@ -146,8 +145,7 @@ def forward(
     log.use(log_format or LogFormat.TEXT, _secrets([redis]))
     with Stop(tell_stop) as stop:
         settings = merge_options(read_config(config) if config else Config(), redis=redis)
-        url = settings.redis.url
-        secrets = [*_secrets([url.get_secret_value() if url else None]), *secrets_of(settings)]
+        secrets = [*_secrets([settings.redis.plain_url]), *secrets_of(settings)]
         log.use(log_format or LogFormat(settings.log.format), secrets, settings.log.repeat_seconds)
 
         def begun(num_targets: int) -> None:
@@ -215,9 +213,8 @@ def _watch(settings: Config, state: Path | None, stop: Stop, log: StderrLog) -> 
 @contextmanager
 def _feed(settings: Config, state: Path | None) -> Iterator[Feed]:
     """Words for the sources, by a client of its own: who waits for Redis here holds up no alert."""
-    url = settings.redis.url
     with (
-        connect(url.get_secret_value() if url else None, state or default_state()) as client,
+        connect(settings.redis.plain_url, state or default_state()) as client,
         Feed(client, [source.name for source in settings.source]) as feed,
     ):
         yield feed
@@ -226,8 +223,7 @@ def _feed(settings: Config, state: Path | None) -> Iterator[Feed]:
 @contextmanager
 def _publisher(settings: Config, state: Path | None, telemetry: Telemetry) -> Iterator[Publisher]:
     folder = state or default_state()
-    url = settings.redis.url
-    client = connect(url.get_secret_value() if url else None, folder)
+    client = connect(settings.redis.plain_url, folder)
     try:
         with Publisher(client, folder, telemetry.note_sent) as publisher:
             yield publisher

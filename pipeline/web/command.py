@@ -60,7 +60,7 @@ def serve(
         _set_password(folder / _SCRYPT_FILE)
         return
     settings = merge_options(read_config(config) if config else Config(), redis=redis)
-    url = settings.redis.url.get_secret_value() if settings.redis.url else None
+    url = settings.redis.plain_url
     log: StderrLog = context.obj
     log.use(log_format or LogFormat(settings.log.format), url_secrets(url) if url else [], settings.log.repeat_seconds)
     password = read_password(folder / _SCRYPT_FILE)
