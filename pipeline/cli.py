@@ -16,9 +16,10 @@ from models.errors import ModelsError
 from pipeline.annotations.read import Format
 from pipeline.bench.command import app as bench_command
 from pipeline.config import Config, read_config
+from pipeline.engine import open_runtime
 from pipeline.errors import HeedError
 from pipeline.live_commands import app as live_commands
-from pipeline.live_commands import open_runtime, tell_stop
+from pipeline.live_commands import tell_stop
 from pipeline.log import StderrLog
 from pipeline.model_commands import app as model_commands
 from pipeline.options import merge_options
@@ -80,7 +81,7 @@ def demo(
     from pipeline.scene import demo_scene
 
     settings = merge_options(Config(), bundle=bundle, provider=provider, precision=precision, allow_cpu=allow_cpu)
-    runtime = open_runtime(settings)
+    runtime = open_runtime(settings.engine)
     with Stop(tell_stop) as stop, progress_bar() as bar:
         stop.begin()
         task = bar.add_task("drawing the scene", total=1.0)

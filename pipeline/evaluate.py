@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from export.bundle import open_bundle
 from export.runtime import Runtime
 from models.spec import MODALITIES
 from pipeline.annotations.read import Format, read_annotations
-from pipeline.config import Config, EngineConfig
+from pipeline.config import Config
+from pipeline.engine import open_runtime
 from pipeline.errors import HeedError, SourceError
 from pipeline.figures import BASELINES, figures
 from pipeline.labels import listed_name, rows_by_path
@@ -84,7 +84,7 @@ def evaluate(
     if out is not None:
         _make_folder(out)
     others = read_runs(compare, rows, labels, has_report=out is not None)
-    runtime = _open(bundle, config.engine)
+    runtime = open_runtime(config.engine, bundle)
     router = Router(config.route, config.event) if route else None
     began = time.perf_counter()
     files, unread = score_files(rows, runtime, config, progress, strict=strict, router=router)
@@ -119,16 +119,6 @@ def _report(run: Run, others: Sequence[Run], labels: Path, runtime: Runtime, con
     from pipeline.report.page import page  # only who wants a report waits for what draws it
 
     return page(run, others, labels, runtime.spec, config.event)
-
-
-def _open(bundle: Path | None, engine: EngineConfig) -> Runtime:
-    return Runtime(
-        open_bundle(bundle or engine.bundle),
-        engine.provider,
-        allow_cpu=engine.allow_cpu,
-        threads=engine.threads,
-        precision=engine.precision,
-    )
 
 
 def _rows_without_window(file: ScoredFile) -> Iterator[str]:

@@ -16,9 +16,8 @@ from alerts.errors import OutboxError
 from alerts.redis_stream import Publisher
 from alerts.show import describe
 from alerts.subscriber import subscribe as alerts_of
-from export.bundle import open_bundle
-from export.runtime import Runtime
 from pipeline.config import Config, read_config
+from pipeline.engine import open_runtime
 from pipeline.errors import ConfigError
 from pipeline.feed import Feed
 from pipeline.forks import start_server
@@ -155,24 +154,12 @@ def forward(
         run(settings, state or default_state(), stop.asked, begun)
 
 
-def open_runtime(settings: Config) -> Runtime:
-    """The model, on the provider that the settings ask for."""
-    engine = settings.engine
-    return Runtime(
-        open_bundle(engine.bundle),
-        engine.provider,
-        allow_cpu=engine.allow_cpu,
-        threads=engine.threads,
-        precision=engine.precision,
-    )
-
-
 def _watch(settings: Config, state: Path | None, stop: Stop, log: StderrLog) -> Summary:
     with suppress(OSError):  # the machine is out of something: each camera tries again, and says so
         start_server()  # it loads while we do
     from pipeline.run import watch as run
 
-    runtime = open_runtime(settings)
+    runtime = open_runtime(settings.engine)
     names = [source.name for source in settings.source]
     telemetry = Telemetry()
     with (

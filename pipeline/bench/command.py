@@ -10,8 +10,9 @@ import typer
 
 from pipeline.bench.parts import Part
 from pipeline.config import Config
+from pipeline.engine import open_runtime
 from pipeline.errors import ConfigError
-from pipeline.live_commands import open_runtime, tell_stop
+from pipeline.live_commands import tell_stop
 from pipeline.options import merge_options
 from pipeline.stop import Stop
 from pipeline.terminal import AllowCpuOption, BundleOption, JsonOption, ProviderOption, err
@@ -44,7 +45,7 @@ def bench(
         status = err.status("")
         if err.is_terminal:
             opened.enter_context(status)
-        runtime = open_runtime(settings)
+        runtime = open_runtime(settings.engine)
         stop.begin()
         report = run(
             runtime, only or list(Part), stop.asked, seconds=seconds, most_cameras=most_cameras, tell=status.update
