@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 import redis
@@ -18,6 +18,9 @@ from bundles import tiny_folder
 
 from alerts.alert import Alert, Evidence, Modalities, Modality, Model, alert_id
 from alerts.embedded import server_path
+
+if TYPE_CHECKING:
+    from export.runtime import Runtime
 
 BUNDLED = str(server_path())
 os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported: tests reach no hub
@@ -144,6 +147,15 @@ def tiny_bundle(tiny: Path) -> Path:
 def tiny_run(tiny: Path) -> Path:
     """The run that the tiny bundle was exported from; only for reading."""
     return tiny / "run"
+
+
+@pytest.fixture(scope="session")
+def runtime(tiny_bundle: Path) -> "Runtime":
+    """The tiny bundle, opened on one thread of the CPU; it keeps nothing of what it runs."""
+    from export.bundle import open_bundle  # with ONNX Runtime: most tests do without
+    from export.runtime import Runtime
+
+    return Runtime(open_bundle(tiny_bundle), "cpu", threads=1)
 
 
 def make_alert(number: int = 0, **changes: Any) -> Alert:

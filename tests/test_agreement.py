@@ -55,21 +55,20 @@ def test_a_named_provider_is_the_only_one(tiny_bundle: Path) -> None:
     assert (row["provider"], row["precision"], row["agrees"], row["auc"]) == ("cpu", "fp32", True, None)
 
 
-def test_the_auc_is_that_of_the_windows(tiny_bundle: Path, tmp_path: Path) -> None:
+def test_the_auc_is_that_of_the_windows(tiny_bundle: Path, tmp_path: Path, runtime: Runtime) -> None:
     pictures(tmp_path / "lit", 60)
     pictures(tmp_path / "again", 40)
     labels = tmp_path / "labels.csv"
     labels.write_text("path,start_seconds,end_seconds,label\nlit,,,fight\nagain,,,normal\n")
-    runtime = Runtime(open_bundle(tiny_bundle), "cpu", threads=1)
     evaluate(labels, tiny_bundle, Config.model_validate({"engine": {"provider": "cpu"}}), tmp_path / "out")
     rows = np.genfromtxt(tmp_path / "out" / "windows.csv", delimiter=",", names=True, dtype=None, encoding="utf-8")
     expected = roc_auc_score(rows["path"] == "lit", rows["score"])
     assert window_auc(labels, runtime) == pytest.approx(expected)
 
 
-def test_labels_of_one_kind_have_no_auc(tiny_bundle: Path, tmp_path: Path) -> None:
+def test_labels_of_one_kind_have_no_auc(tmp_path: Path, runtime: Runtime) -> None:
     pictures(tmp_path / "lit", 40)
     labels = tmp_path / "labels.csv"
     labels.write_text("path,start_seconds,end_seconds,label\nlit,,,fight\n")
     with pytest.raises(UndefinedError):
-        window_auc(labels, Runtime(open_bundle(tiny_bundle), "cpu", threads=1))
+        window_auc(labels, runtime)

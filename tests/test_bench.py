@@ -20,7 +20,7 @@ import torch
 from conftest import wait_until
 from torch.utils.flop_counter import FlopCounterMode
 
-from export.bundle import REFERENCE, open_bundle
+from export.bundle import REFERENCE
 from export.runtime import Runtime
 from pipeline.bench.alerts import alerts
 from pipeline.bench.cameras import Point, cameras
@@ -39,11 +39,6 @@ from pipeline.bench.watched import decoded
 from pipeline.errors import BenchStoppedError
 
 HEED = str(Path(sys.executable).with_name("heed"))
-
-
-@pytest.fixture(scope="module")
-def runtime(tiny_bundle: Path) -> Runtime:
-    return Runtime(open_bundle(tiny_bundle), "cpu", threads=1)
 
 
 @pytest.fixture(scope="module")

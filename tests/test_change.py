@@ -15,7 +15,6 @@ import pytest
 from media_files import write_media
 from rtsp_server import RtspServer
 
-from export.bundle import open_bundle
 from export.runtime import Runtime
 from models.spec import Spec
 from pipeline.config import EventConfig, LiveConfig
@@ -158,8 +157,7 @@ def test_stamps_that_wrap_after_33_bits_leave_time_steady(tmp_path: Path, first_
     assert float(np.diff(times).max()) < 0.3
 
 
-def test_nothing_of_a_session_is_left_in_the_next(tmp_path: Path, tiny_bundle: Path) -> None:
-    runtime = Runtime(open_bundle(tiny_bundle), "cpu", threads=1)
+def test_nothing_of_a_session_is_left_in_the_next(tmp_path: Path, runtime: Runtime) -> None:
     clip, began = write_media(tmp_path / "clip.ts", 4.5), datetime.now(UTC)
     with broadcast(clip) as url:
         going = sessions(

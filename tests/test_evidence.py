@@ -15,15 +15,9 @@ from rtsp_server import RtspServer
 from watching import Watching, camera_process, config
 
 from alerts.alert import Alert
-from export.bundle import open_bundle
 from export.runtime import Runtime
 from pipeline.config import EvidenceConfig
 from pipeline.item import Cue
-
-
-@pytest.fixture(scope="module")
-def runtime(tiny_bundle: Path) -> Runtime:
-    return Runtime(open_bundle(tiny_bundle), "cpu", threads=1)
 
 
 def packets(path: Path) -> dict[str, list[bytes]]:

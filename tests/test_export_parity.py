@@ -21,11 +21,6 @@ from models.spec import MODALITIES
 from models.train import read_run
 
 
-@pytest.fixture(scope="module")
-def runtime(tiny_bundle: Path) -> Runtime:
-    return Runtime(open_bundle(tiny_bundle), "cpu", threads=1)
-
-
 def with_probe(tiny_bundle: Path, folder: Path, arrays: Arrays | None) -> Bundle:
     """A bundle whose hashes are right and whose probe is another one."""
     copy = shutil.copytree(tiny_bundle, folder / "bundle")

@@ -26,11 +26,6 @@ LONG = "Put the money in the bag, now! " * 40
 
 
 @pytest.fixture(scope="module")
-def runtime(tiny_bundle: Path) -> Runtime:
-    return Runtime(open_bundle(tiny_bundle), "cpu", threads=1)
-
-
-@pytest.fixture(scope="module")
 def network(tiny_run: Path) -> Network:
     return read_run(tiny_run)[0]
 

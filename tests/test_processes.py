@@ -12,13 +12,7 @@ from media_files import write_media
 from rtsp_server import RtspServer
 from watching import LIVE, Watching, camera_process, config
 
-from export.bundle import open_bundle
 from export.runtime import Runtime
-
-
-@pytest.fixture(scope="module")
-def runtime(tiny_bundle: Path) -> Runtime:
-    return Runtime(open_bundle(tiny_bundle), "cpu", threads=1)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from export.bundle import open_bundle
 from export.runtime import Runtime
 from models.spec import MODALITIES
 from pipeline.config import EventConfig, RouteConfig
@@ -219,11 +217,6 @@ def test_pictures_that_do_not_move_have_no_motion_and_silence_is_silent() -> Non
     assert motion(still).tolist() == [0]
     assert motion(still[:1]).tolist() == [0]
     assert (loudness(np.zeros(32_000, np.float32)) < -30).all()
-
-
-@pytest.fixture(scope="module")
-def runtime(tiny_bundle: Path) -> Runtime:
-    return Runtime(open_bundle(tiny_bundle), "cpu", threads=1)
 
 
 def scored(runtime: Runtime, batches: Sequence[Sequence[Window]], config: RouteConfig = CONFIG) -> list[Scores]:

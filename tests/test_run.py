@@ -16,18 +16,12 @@ from rtsp_server import RtspServer
 from watching import LIVE, Watching, config
 
 from alerts.alert import SCHEMA_PATH, Alert
-from export.bundle import open_bundle
 from export.runtime import Runtime
 from pipeline.config import LiveConfig
 
 VALIDATOR = jsonschema.Draft202012Validator(
     json.loads(SCHEMA_PATH.read_text()), format_checker=jsonschema.FormatChecker()
 )
-
-
-@pytest.fixture(scope="module")
-def runtime(tiny_bundle: Path) -> Runtime:
-    return Runtime(open_bundle(tiny_bundle), "cpu", threads=1)
 
 
 @pytest.fixture(scope="module")
