@@ -158,6 +158,22 @@ def runtime(tiny_bundle: Path) -> "Runtime":
     return Runtime(open_bundle(tiny_bundle), "cpu", threads=1)
 
 
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """3 s of pictures and sound; only for reading."""
+    from media_files import write_media  # with PyAV and OpenCV
+
+    return write_media(tmp_path_factory.mktemp("media") / "clip.mp4", 3.0)
+
+
+@pytest.fixture(scope="session")
+def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """12 s of pictures and sound; only for reading."""
+    from media_files import write_media
+
+    return write_media(tmp_path_factory.mktemp("media") / "long.mp4", 12.0)
+
+
 def make_alert(number: int = 0, **changes: Any) -> Alert:
     """The alert of one step of a long event; steps of one source have different numbers."""
     started_at = datetime(2026, 11, 22, 7, 15, 1, 250_000, tzinfo=UTC)

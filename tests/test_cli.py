@@ -47,11 +47,6 @@ def heed(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> 
     return run
 
 
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_media(tmp_path_factory.mktemp("cli") / "clip.mp4", 3.0)
-
-
 @pytest.mark.parametrize(
     ("words", "exit_code", "said"),
     [

@@ -132,11 +132,6 @@ def test_a_server_that_says_nothing_is_given_up_in_time(scheme: str) -> None:
     assert PASSWORD not in repr(raised.value)
 
 
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_media(tmp_path_factory.mktemp("container") / "clip.mp4", 2.0)
-
-
 @pytest.fixture(params=["Basic", "Digest"])
 def guarded(request: pytest.FixtureRequest, clip: Path) -> Iterator[RtspServer]:
     with RtspServer(clip, "user", PASSWORD, scheme=request.param) as server:

@@ -4,19 +4,12 @@ from pathlib import Path
 from typing import get_args
 
 import numpy as np
-import pytest
-from media_files import write_media
 
 from models.spec import Spec
 from pipeline.config import Decoder, LiveConfig
 from pipeline.hardware import open_hardware
 from pipeline.item import Frame
 from pipeline.live import SourceState, sessions
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_media(tmp_path_factory.mktemp("hardware") / "clip.mp4", 2.0)
 
 
 def decoded(clip: Path, decoder: str) -> tuple[list[Frame], list[tuple[str, str]]]:

@@ -12,9 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import jsonschema
-import pytest
 from conftest import written
-from media_files import write_media
 from rtsp_server import RtspServer
 
 from alerts.alert import SCHEMA_PATH
@@ -23,11 +21,6 @@ HEED = str(Path(sys.executable).with_name("heed"))
 PASSWORD = "hunter2-secret"  # noqa: S105 - the one that must never be seen
 END_SECONDS = 4
 """Ctrl-C takes 2 at most on a machine that has nothing else to do."""
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_media(tmp_path_factory.mktemp("live") / "clip.mp4", 3.0)
 
 
 @contextmanager

@@ -6,23 +6,11 @@ import time
 from pathlib import Path
 
 import psutil
-import pytest
 from conftest import wait_until
-from media_files import write_media
 from rtsp_server import RtspServer
 from watching import LIVE, Watching, camera_process, config
 
 from export.runtime import Runtime
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_media(tmp_path_factory.mktemp("processes") / "clip.mp4", 3.0)
-
-
-@pytest.fixture(scope="module")
-def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_media(tmp_path_factory.mktemp("processes") / "long.mp4", 12.0)
 
 
 def test_a_camera_process_that_is_killed_is_started_again(long_clip: Path, runtime: Runtime) -> None:

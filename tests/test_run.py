@@ -24,16 +24,6 @@ VALIDATOR = jsonschema.Draft202012Validator(
 )
 
 
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_media(tmp_path_factory.mktemp("run") / "clip.mp4", 3.0)
-
-
-@pytest.fixture(scope="module")
-def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_media(tmp_path_factory.mktemp("run") / "long.mp4", 12.0)
-
-
 def assert_valid(alerts: Sequence[Alert]) -> None:
     for alert in alerts:
         VALIDATOR.validate(json.loads(alert.to_json()))

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from media_files import write_media
 
 from models.spec import Spec
 from pipeline.item import Cue, Frame, Item, Samples
@@ -220,9 +219,8 @@ def test_a_source_with_nothing_in_it_has_no_windows() -> None:
     assert list(windows(Recording([], has_video=True), "gate", SPEC, ORIGIN)) == []
 
 
-def test_a_window_knows_where_it_is_from_and_when_it_was_complete(tmp_path: Path) -> None:
-    path = write_media(tmp_path / "clip.mp4", 3.0)
-    with open_media(str(path), Spec()) as media:
+def test_a_window_knows_where_it_is_from_and_when_it_was_complete(clip: Path) -> None:
+    with open_media(str(clip), Spec()) as media:
         before = time.monotonic()
         found = list(windows(media, "gate", Spec(), ORIGIN, session=3))
         after = time.monotonic()
