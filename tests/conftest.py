@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -53,25 +54,23 @@ def refused_port() -> int:
         return int(server.getsockname()[1])
 
 
-class RedisProcess:
-    """A Redis that may be killed and started again."""
+class ServerProcess(ABC):
+    """A server that may be killed, frozen and started again. A context manager, within which it runs."""
 
-    def __init__(self, command: Sequence[str], client: redis.Redis) -> None:
+    def __init__(self, command: Sequence[str]) -> None:
         self._command = command
-        self.client: Any = client
         self.start()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.client.close()
         self.kill()
 
     def start(self) -> None:
         """Returns when it answers."""
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        wait_until(self._answers)
+        wait_until(self._is_up)
 
     def kill(self) -> None:
         """Ends it without a warning."""
@@ -100,9 +99,27 @@ class RedisProcess:
         finally:
             self.thaw()
 
-    def _answers(self) -> bool:
+    def _is_up(self) -> bool:
         if self._process.poll() is not None:
-            pytest.fail("redis-server ended at once")
+            pytest.fail(f"{self._command[0]} ended at once")
+        return self._answers()
+
+    @abstractmethod
+    def _answers(self) -> bool: ...
+
+
+class RedisProcess(ServerProcess):
+    """A Redis, and a client of it."""
+
+    def __init__(self, command: Sequence[str], client: redis.Redis) -> None:
+        self.client: Any = client
+        super().__init__(command)
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+        self.kill()
+
+    def _answers(self) -> bool:
         try:
             return bool(self.client.ping())
         except redis.AuthenticationError:

@@ -1,9 +1,7 @@
 """A real MQTT broker: mosquitto, on a port of this machine; and what a subscriber of it sees."""
 
 import shutil
-import signal
 import socket
-import subprocess
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +9,15 @@ from typing import Any, Self
 
 import paho.mqtt.client as paho
 import pytest
-from conftest import wait_until
+from conftest import ServerProcess, wait_until
 from paho.mqtt.enums import CallbackAPIVersion
 from redis_servers import free_port
 
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
 
 
-class MqttBroker:
-    """A context manager, within which it runs; it may be killed, frozen and started again."""
+class MqttBroker(ServerProcess):
+    """It listens on a port of this machine; started again, it has forgotten what was retained."""
 
     def __init__(self, folder: Path, *settings: str) -> None:
         """Starts it.
@@ -32,42 +30,15 @@ class MqttBroker:
             pytest.skip("no mosquitto")
         self.port = free_port()
         self.url = f"mqtt://127.0.0.1:{self.port}"
-        lines = ["user root", f"listener {self.port} 127.0.0.1", *settings]  # root stays root: it must read our files
+        lines = [f"listener {self.port} 127.0.0.1", "log_dest stdout", *settings]
+        lines.append("user root")  # root stays root: it must read our files
         if not any(line.startswith("allow_anonymous") for line in settings):
             lines.append("allow_anonymous true")
         path = folder / "mosquitto.conf"
         path.write_text("\n".join(lines) + "\n")
-        self._command = [MOSQUITTO, "-c", str(path)]
-        self.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.send_signal(signal.SIGCONT)
-        self.kill()
-
-    def start(self) -> None:
-        """Returns when it listens; what was retained is forgotten."""
-        self._process = subprocess.Popen(self._command, stderr=subprocess.DEVNULL)
-        wait_until(self._answers)
-
-    def kill(self) -> None:
-        """Ends it without a warning."""
-        self._process.kill()
-        self._process.wait()
-
-    def freeze(self) -> None:
-        """It neither answers nor hangs up, until `thaw`."""
-        self._process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Goes on where it was frozen."""
-        self._process.send_signal(signal.SIGCONT)
+        super().__init__([MOSQUITTO, "-c", str(path)])
 
     def _answers(self) -> bool:
-        if self._process.poll() is not None:
-            pytest.fail("mosquitto ended at once")
         try:
             with socket.create_connection(("127.0.0.1", self.port)):
                 return True
