@@ -53,19 +53,11 @@ class Watched:
             f"port {port}\nsentinel monitor alarms 127.0.0.1 {self.master.port} 1\n"
             "sentinel down-after-milliseconds alarms 300\nsentinel failover-timeout alarms 3000\n"
         )
-        self._process = subprocess.Popen([EXECUTABLE, str(settings), "--sentinel"], stdout=subprocess.DEVNULL)
-        stack.callback(self._process.wait)
-        stack.callback(self._process.kill)
+        command = [EXECUTABLE, str(settings), "--sentinel"]
+        server = stack.enter_context(RedisProcess(command, redis.Redis(port=port, protocol=2)))
         self.url = f"redis+sentinel://127.0.0.1:{port}/alarms/0"
-        self.sentinel: Any = stack.enter_context(redis.Redis(port=port, protocol=2))
-        wait_until(self._is_ready)
-
-    def _is_ready(self) -> bool:
-        """Whether the Sentinel has found out that there is a replica."""
-        try:
-            return bool(self.sentinel.sentinel_master("alarms")["num-slaves"] == 1)
-        except redis.ConnectionError:
-            return False
+        self.sentinel = server.client
+        wait_until(lambda: self.sentinel.sentinel_master("alarms")["num-slaves"] == 1)  # it has found the replica
 
 
 @contextmanager
