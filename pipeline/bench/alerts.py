@@ -1,6 +1,7 @@
 """The way of an alert: from an event to who subscribes, through the embedded Redis and a real one."""
 
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -129,16 +130,22 @@ def _await_all(setting: Setting, sent: dict[Step, float], received: dict[Step, f
 @contextmanager
 def _server(setting: Setting, executable: str) -> Iterator[str]:
     """A private `redis-server` that keeps nothing; its URL."""
-    socket = setting.folder / "redis.sock"
-    with subprocess.Popen(_command(executable, socket), stdout=subprocess.DEVNULL) as process:  # noqa: S603 - found in PATH
+    place = setting.folder / "redis.sock"
+    with subprocess.Popen(_command(executable, place), stdout=subprocess.DEVNULL) as process:  # noqa: S603 - found in PATH
         try:
             until = time.monotonic() + _MOST_SECONDS
-            while not socket.exists() and process.poll() is None and time.monotonic() < until:
+            while not _listens(place) and process.poll() is None and time.monotonic() < until:
                 setting.wait(0.01)
-            yield f"unix://{socket}"
+            yield f"unix://{place}"
         finally:
             process.kill()
 
 
-def _command(executable: str, socket: Path) -> Sequence[str]:
-    return (executable, "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(socket.parent))
+def _listens(place: Path) -> bool:
+    """Whether somebody answers there: the file of a socket is older than its first answer."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(place)) == 0
+
+
+def _command(executable: str, place: Path) -> Sequence[str]:
+    return (executable, "--port", "0", "--unixsocket", str(place), "--save", "", "--dir", str(place.parent))
