@@ -38,6 +38,11 @@ def is_learnable(pool: Pool) -> bool:
     return bool((pool.labels == 0).any() and (pool.labels > 0).any())
 
 
+def has_learned(name: str, train: Pool, recipe: Recipe) -> bool:
+    """Whether what a modality says by itself was learned in a stage of its own, in this run or one before."""
+    return is_learnable(train) and (getattr(recipe, name).epochs > 0 or recipe.begin is not None)
+
+
 def augmented(
     network: Network, name: str, train: Pool, chosen: Tensor, generator: Generator, reverse: float = 0.0
 ) -> tuple[Tensor, ...]:
@@ -57,16 +62,16 @@ def augmented(
     return tuple(part.to(device) for part in inputs)
 
 
-def features(network: Network, name: str, inputs: tuple[Tensor, ...]) -> Tensor:
-    """Features (N, F) of windows, in batches, without gradients."""
+def tokens_of(network: Network, name: str, inputs: tuple[Tensor, ...]) -> Tensor:
+    """Tokens (N, D) of windows, in batches, without gradients."""
     encoder, device = getattr(network, name), next(network.parameters()).device
     parts = []
     mine = parallel.own(inputs)
     for i in range(0, len(mine[0]), _EVALUATION_BATCH):
         batch = tuple(part[i : i + _EVALUATION_BATCH] for part in mine)
         with torch.inference_mode():
-            parts.append(encoder.features(*(part.to(device) for part in (_cut(batch) if name == "text" else batch))))
-    rows = torch.cat(parts).clone() if parts else torch.zeros(0, encoder.num_features, device=device)
+            parts.append(encoder(*(part.to(device) for part in (_cut(batch) if name == "text" else batch))))
+    rows = torch.cat(parts).clone() if parts else torch.zeros(0, network.spec.token_size, device=device)
     return parallel.gathered(rows, len(inputs[0]))
 
 
@@ -134,9 +139,9 @@ def _validation_auc(network: Network, name: str, head: nn.Module, validation: Po
     def score() -> float:
         if not is_learnable(validation):
             return 0.0
-        projected = getattr(network, name).projection(features(network, name, validation.inputs))
+        tokens = tokens_of(network, name, validation.inputs)
         with torch.inference_mode():
-            logits = head(projected)[0].cpu().numpy()
+            logits = head(tokens)[0].cpu().numpy()
         return roc_auc(validation.labels.numpy() > 0, logits)
 
     return score

@@ -217,8 +217,8 @@ class Run:
                 f"train: {name}: {error} in epoch {fitting.epoch + 1}; {self._remedy(name, fitting.epoch)}"
             ) from None
         self.network.eval()
-        score, (head_rate, *_, rate) = fitting.judge(), fitting.rates
-        return Epoch(name, fitting.epoch, loss, score, rate, head_rate, time.perf_counter() - begun)
+        score, rates = fitting.judge(), fitting.rates
+        return Epoch(name, fitting.epoch, loss, score, rates[-1], rates[0], time.perf_counter() - begun)
 
     def _remedy(self, stage: str, epoch: int) -> str:
         held = f"epoch {epoch} of {stage}" if epoch else f"the stages before {stage}"

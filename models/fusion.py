@@ -55,6 +55,15 @@ class Block(nn.Module):
         return out
 
 
+def _entries(size: int) -> nn.ModuleList:
+    """A projection of each modality's tokens into the space that all share: at first they stay as they are."""
+    projections = [nn.Linear(size, size) for _ in MODALITIES]
+    for projection in projections:
+        nn.init.eye_(projection.weight)
+        nn.init.zeros_(projection.bias)
+    return nn.ModuleList([nn.Sequential(projection, nn.LayerNorm(size)) for projection in projections])
+
+
 class Fusion(nn.Module):
     """Causal by construction: the present window is the last of K, nothing later exists.
 
@@ -69,7 +78,7 @@ class Fusion(nn.Module):
     def __init__(self, spec: Spec, num_layers: int = 2, num_heads: int = 4, dropout: float = 0.1) -> None:
         super().__init__()
         size, num_modalities = spec.token_size, len(MODALITIES)
-        self.norms = nn.ModuleList([nn.LayerNorm(size) for _ in MODALITIES])
+        self.entries = _entries(size)
         self.missing = nn.Parameter(torch.randn(num_modalities, size) * 0.02)
         self.modality = nn.Parameter(torch.randn(num_modalities, size) * 0.02)
         self.age = nn.Parameter(torch.randn(spec.context, 1, size) * 0.02)
@@ -90,7 +99,7 @@ class Fusion(nn.Module):
             present: bool (B, K, M).
         """
         modalities = torch.stack([head(tokens[:, -1, i])[0] for i, head in enumerate(self.heads)], dim=1)
-        x = torch.stack([norm(tokens[:, :, i]) for i, norm in enumerate(self.norms)], dim=2)
+        x = torch.stack([entry(tokens[:, :, i]) for i, entry in enumerate(self.entries)], dim=2)
         x = torch.where(present[..., None], x, self.missing) + self.modality + self.age
         visible = torch.cat([present[:, :-1], torch.ones_like(present[:, -1:])], dim=1).flatten(1)  # (B, K * M)
         visible = torch.cat([torch.ones_like(visible[:, :1]), visible], dim=1)
@@ -114,7 +123,7 @@ class Concatenation(nn.Module):
     def __init__(self, spec: Spec, dropout: float = 0.1) -> None:
         super().__init__()
         size, num_modalities = spec.token_size, len(MODALITIES)
-        self.norms = nn.ModuleList([nn.LayerNorm(size) for _ in MODALITIES])
+        self.entries = _entries(size)
         self.feed = nn.Sequential(
             nn.Linear(num_modalities * (size + 1), size), nn.GELU(), nn.Dropout(dropout), nn.LayerNorm(size)
         )
@@ -130,6 +139,6 @@ class Concatenation(nn.Module):
         """
         now, here = tokens[:, -1], present[:, -1]
         modalities = torch.stack([head(now[:, i])[0] for i, head in enumerate(self.heads)], dim=1)
-        parts = torch.stack([norm(now[:, i]) for i, norm in enumerate(self.norms)], dim=1) * here[..., None]
+        parts = torch.stack([entry(now[:, i]) for i, entry in enumerate(self.entries)], dim=1) * here[..., None]
         anomaly, classes = self.head(self.feed(torch.cat([parts.flatten(1), here.float()], dim=1)))
         return Judgement(anomaly, classes, modalities)

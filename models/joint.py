@@ -1,6 +1,5 @@
-"""Second and third stage: the projections brought into one space, then everything on composed sequences."""
+"""Second and third stage: the modalities brought into one space, then their fusion, on composed sequences."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,7 +9,7 @@ from torch.nn import functional
 
 from models import parallel
 from models.compose import Sequences, compose
-from models.encoders import augmented, features, is_learnable, judgement_loss
+from models.encoders import augmented, has_learned, is_learnable, judgement_loss, tokens_of
 from models.fit import Stage
 from models.fusion import Judgement
 from models.network import Network
@@ -20,7 +19,7 @@ from models.spec import MODALITIES
 from models.statistics import roc_auc
 
 _VERSIONS = 2
-"""Augmented versions of each training window in the table of features."""
+"""Versions of each training window in the table: as it is, and changed at random."""
 _TEMPERATURE = 0.1
 
 
@@ -37,21 +36,20 @@ class Windows(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Windows as features, computed once, because the backbones no longer change."""
+    """Windows as tokens, computed once, because the encoders no longer change."""
 
-    features: tuple[Tensor, ...]
-    """(N, F) of each modality."""
+    windows: tuple[Tensor, ...]
+    """(N, D) of each modality."""
     labels: tuple[Tensor, ...]
     """int64 (N,) of each modality."""
 
     def tokens(self, network: Network, indices: Tensor, generator: Generator | None = None) -> Tensor:  # noqa: ARG002
         """Tokens (B, K, M, D) of composed sequences."""
+        size = network.spec.token_size
         return torch.stack(
             [
-                getattr(network, name).projection(table[indices[..., m]])
-                if len(table)
-                else torch.zeros(*indices.shape[:2], network.spec.token_size, device=table.device)
-                for m, (name, table) in enumerate(zip(MODALITIES, self.features, strict=True))
+                rows[indices[..., m]] if len(rows) else torch.zeros(*indices.shape[:2], size, device=rows.device)
+                for m, rows in enumerate(self.windows)
             ],
             dim=2,
         )
@@ -83,16 +81,16 @@ class Inputs:
 
 
 def table(network: Network, pools: dict[str, Pool], versions: int, seed: int) -> Table:
-    """Features of the windows as they are and, with `versions` over 1, changed at random."""
+    """Tokens of the windows as they are and, with `versions` over 1, changed at random."""
     network.eval()
     generator = Generator().manual_seed(seed)
     rows, labels = [], []
     for name in MODALITIES:
         pool = pools[name]
-        parts, everything = [features(network, name, pool.inputs)], torch.arange(len(pool))
+        parts, everything = [tokens_of(network, name, pool.inputs)], torch.arange(len(pool))
         changes = versions - 1 if (pool.labels == 0).any() else 0  # sounds are changed by ordinary ones
         parts += [
-            features(network, name, augmented(network, name, pool, everything, generator)) for _ in range(changes)
+            tokens_of(network, name, augmented(network, name, pool, everything, generator)) for _ in range(changes)
         ]
         rows.append(torch.cat(parts))
         labels.append(pool.labels.repeat(len(parts)))
@@ -100,13 +98,15 @@ def table(network: Network, pools: dict[str, Pool], versions: int, seed: int) ->
 
 
 def stages(network: Network, train: dict[str, Pool], validation: dict[str, Pool], recipe: Recipe) -> list[Stage]:
-    """Alignment and joint fine-tuning of projections and fusion."""
+    """Alignment of the modalities and training of their fusion.
+
+    What a modality says by itself stays as its own stage left it: an encoder knows the windows it learned from by
+    heart, and a head that learned on from its tokens of these would become sure of them, and worse on any others.
+    """
     plan, seed = recipe.fusion, recipe.seed
     learned, kept = table(network, train, _VERSIONS, seed), table(network, validation, 1, seed)
     sequences = validation_sequences(kept, network, seed)
     taught: Windows = Inputs(train) if plan.train_backbones else learned
-    encoders = tuple(getattr(network, name) for name in MODALITIES)
-    projections = tuple(encoder.projection for encoder in encoders)
 
     def align(generator: Generator) -> Tensor:
         return _alignment_loss(network, learned, plan.batch, generator)
@@ -124,17 +124,21 @@ def stages(network: Network, train: dict[str, Pool], validation: dict[str, Pool]
         with torch.inference_mode():
             return -float(_alignment_loss(network, kept, 512, Generator().manual_seed(seed)))
 
-    tuned = encoders if plan.train_backbones else projections
+    fusion = network.fusion
+    tuned = [getattr(network, name) for name in MODALITIES] if plan.train_backbones else []
+    done = [] if plan.train_backbones else [name for name in MODALITIES if has_learned(name, train[name], recipe)]
+    stay: dict[nn.Module, int] = {fusion.heads[MODALITIES.index(name)]: plan.epochs for name in done}
     can_align = sum(map(is_learnable, train.values())) > 1
     align_epochs = plan.align_epochs * can_align
     return [
-        Stage("align", _at(plan.rate, projections), plan, align_epochs, plan.sequences, align, aligned),
-        Stage("joint", _at(plan.rate, (*tuned, network.fusion)), plan, plan.epochs, plan.sequences, fuse, score),
+        Stage("align", {fusion.entries: plan.rate}, plan, align_epochs, plan.sequences, align, aligned),
+        Stage(
+            *("joint", dict.fromkeys([*tuned, *stay, fusion], plan.rate), plan, plan.epochs, plan.sequences),
+            loss=fuse,
+            score=score,
+            frozen=stay,
+        ),
     ]
-
-
-def _at(rate: float, modules: Iterable[nn.Module]) -> dict[nn.Module, float]:
-    return dict.fromkeys(modules, rate)
 
 
 def validation_sequences(kept: Table, network: Network, seed: int, drop_modality: float = 0.4) -> Sequences:
@@ -171,12 +175,12 @@ def _alignment_loss(network: Network, rows: Table, batch: int, generator: Genera
     modalities on the same side, because composed material has no closer pairs.
     """
     tokens, sides, modalities = [], [], []
-    for m, (name, table_, labels) in enumerate(zip(MODALITIES, rows.features, rows.labels, strict=True)):
+    for m, (entry, mine, labels) in enumerate(zip(network.fusion.entries, rows.windows, rows.labels, strict=True)):
         if not len(labels):
             continue
         share = torch.where(labels > 0, 1 / (labels > 0).sum().clamp(min=1), 1 / (labels == 0).sum().clamp(min=1))
         chosen = torch.multinomial(share, batch, replacement=True, generator=generator)
-        tokens.append(functional.normalize(getattr(network, name).projection(table_[chosen]), dim=1))
+        tokens.append(functional.normalize(entry(mine[chosen]), dim=1))
         sides.append(labels[chosen] > 0)
         modalities.append(torch.full((batch,), m))
     token = torch.cat(tokens)

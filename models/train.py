@@ -229,9 +229,8 @@ def _judged(network: Network, kept: dict[str, Pool], recipe: Recipe) -> dict[str
     for m, name in enumerate(MODALITIES):
         own[name] = (1.0, 0.0)
         if encoders.is_learnable(kept[name]):
-            tokens = getattr(network, name).projection(rows.features[m])
             with torch.inference_mode():
-                logits = network.fusion.heads[m](tokens)[0]
+                logits = network.fusion.heads[m](rows.windows[m])[0]
             own[name] = platt(logits, rows.labels[m] > 0)
             auc[name] = roc_auc((rows.labels[m] > 0).numpy(), logits.numpy())
     lines = [own[name] for name in MODALITIES]

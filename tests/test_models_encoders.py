@@ -6,7 +6,7 @@ import torch
 from tiny import BERT, tiny_recipe, video_pool
 from torch import Generator, Tensor
 
-from models.encoders import WRONG_LABELS, augmented, features, stages
+from models.encoders import WRONG_LABELS, augmented, stages, tokens_of
 from models.network import Architecture, Network
 from models.plan import VideoPlan
 from models.pool import Pool, draw_weights
@@ -72,9 +72,9 @@ def test_windows_are_blended_two_by_two_and_their_truths_with_them(mixup: float,
     assert loss_of(network, pool, mixup, seed) == pytest.approx(expected, rel=1e-4)
 
 
-def test_features_do_not_depend_on_the_batch() -> None:
+def test_tokens_do_not_depend_on_the_batch() -> None:
     network, frames = small_network(), small_pool().inputs[0]
     many = frames.repeat(5, 1, 1, 1, 1)  # more than one batch of evaluation
-    found = features(network, "video", (many,))
-    assert found.shape == (40, network.video.num_features)
-    torch.testing.assert_close(found, features(network, "video", (frames,)).repeat(5, 1), rtol=1e-4, atol=1e-5)
+    found = tokens_of(network, "video", (many,))
+    assert found.shape == (40, network.spec.token_size)
+    torch.testing.assert_close(found, tokens_of(network, "video", (frames,)).repeat(5, 1), rtol=1e-4, atol=1e-5)

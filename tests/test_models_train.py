@@ -127,9 +127,21 @@ def test_the_joint_stage_teaches_the_backbones_when_told_to(tmp_path: Path, *, t
     network, _ = read_run(tmp_path)
     torch.manual_seed(recipe.seed)
     learned, begun = network.state_dict(), Network(network.spec, network.architecture).state_dict()
-    assert not torch.equal(learned["audio.projection.weight"], begun["audio.projection.weight"])
-    key = "audio.lstm.weight_hh_l0"
-    assert torch.equal(learned[key], begun[key]) is not train_backbones
+    assert not torch.equal(learned["fusion.heads.1.anomaly.weight"], begun["fusion.heads.1.anomaly.weight"])
+    for key in ("audio.lstm.weight_hh_l0", "audio.projection.weight"):
+        assert torch.equal(learned[key], begun[key]) is not train_backbones
+
+
+def test_fusion_leaves_what_each_modality_says_by_itself(tmp_path: Path) -> None:
+    told = tiny_recipe(audio=RECIPE.audio, fusion=SHORT)
+    pools = tiny_pools(count=24, only=("video", "audio"))
+    for part, recipe in (("fused", told), ("alone", told.model_copy(update={"fusion": NOTHING}))):
+        train(recipe, pools, tmp_path / part, silent)
+    fused, alone = state(tmp_path / "fused"), state(tmp_path / "alone")
+    changed = {key for key in fused if not torch.equal(fused[key], alone[key])}
+    own = ("video.", "audio.", "fusion.heads.0.", "fusion.heads.1.")
+    assert not {key for key in changed if key.startswith(own)}
+    assert {"fusion.entries.0.0.weight", "fusion.blocks.0.qkv.weight", "fusion.heads.2.anomaly.weight"} <= changed
 
 
 NOTHING = FusionPlan(layers=1, heads=2, align_epochs=0, epochs=0)
