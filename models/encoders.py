@@ -1,7 +1,7 @@
 """First stage: each encoder alone, on the windows of its modality."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Generator, Tensor, nn
@@ -23,11 +23,20 @@ WRONG_LABELS = 0.05
 _EVALUATION_BATCH = 32
 
 
-def stages(network: Network, train: dict[str, Pool], validation: dict[str, Pool], recipe: Recipe) -> list[Stage]:
-    """A stage for every encoder that has both normal and anomalous windows to learn from."""
+def stages(
+    network: Network,
+    train: dict[str, Pool],
+    validation: dict[str, Pool],
+    recipe: Recipe,
+    teachers: Sequence[Network] = (),
+) -> list[Stage]:
+    """A stage for every encoder that has both normal and anomalous windows to learn from; `teachers` are of video."""
     plans: dict[str, EncoderPlan] = {"video": recipe.video, "audio": recipe.audio, "text": recipe.text}
     return [
-        _stage(network, MODALITIES.index(name), train[name], validation[name], plans[name], recipe)
+        _stage(
+            *(network, MODALITIES.index(name), train[name], validation[name], plans[name], recipe),
+            teachers=teachers if name == "video" else (),
+        )
         for name in MODALITIES
         if is_learnable(train[name]) and plans[name].epochs
     ]
@@ -95,7 +104,15 @@ def judgement_loss(anomaly: Tensor, classes: Tensor, labels: Tensor) -> Tensor:
     return loss + 0.5 * kinds / (labels > 0).sum().clamp(min=1)
 
 
-def _stage(network: Network, index: int, train: Pool, validation: Pool, plan: EncoderPlan, recipe: Recipe) -> Stage:
+def _stage(
+    network: Network,
+    index: int,
+    train: Pool,
+    validation: Pool,
+    plan: EncoderPlan,
+    recipe: Recipe,
+    teachers: Sequence[Network],
+) -> Stage:
     name = MODALITIES[index]
     encoder, head = getattr(network, name), network.fusion.heads[index]
     weight, bags = draw_weights(train), train.rows
@@ -107,21 +124,22 @@ def _stage(network: Network, index: int, train: Pool, validation: Pool, plan: En
         if size > 1:
             chosen = draw_bags(bags, chosen, size, generator).flatten()
         inputs = augmented(network, name, train, chosen, generator, recipe.video.reverse)
-        mixed = None
+        share, blended = 1.0, labels
         if name == "video" and torch.rand(1, generator=generator) < recipe.video.mixup:
             # Source: Zhang et al., "mixup", ICLR 2018, with alpha 1.
             share, other = float(torch.rand(1, generator=generator)), torch.randperm(len(labels), generator=generator)
-            inputs, mixed = (torch.lerp(inputs[0][other], inputs[0], share),), (share, labels[other])
+            inputs, blended = (torch.lerp(inputs[0][other], inputs[0], share),), labels[other]
         with precision(recipe, name, inputs[0].device):
             tokens = encoder(*parallel.own(inputs))
-        anomaly, classes = head(parallel.gathered(tokens.float(), len(chosen)))
+        each, classes = head(parallel.gathered(tokens.float(), len(chosen)))
+        anomaly = each
         if size > 1:
-            anomaly, classes = top_mean(anomaly.unflatten(0, (-1, size)), classes.unflatten(0, (-1, size)), k)
-        own = judgement_loss(anomaly, classes, labels.to(tokens.device))
-        if mixed is None:
-            return own
-        share, blended = mixed
-        return share * own + (1 - share) * judgement_loss(anomaly, classes, blended.to(tokens.device))
+            anomaly, classes = top_mean(each.unflatten(0, (-1, size)), classes.unflatten(0, (-1, size)), k)
+        loss = share * judgement_loss(anomaly, classes, labels.to(tokens.device))
+        loss = loss + (1 - share) * judgement_loss(anomaly, classes, blended.to(tokens.device))
+        if teachers:
+            loss = torch.lerp(loss, _imitation_loss(each, teachers, inputs, recipe), recipe.video.imitate)
+        return loss
 
     return Stage(
         name=name,
@@ -133,6 +151,17 @@ def _stage(network: Network, index: int, train: Pool, validation: Pool, plan: En
         score=_validation_auc(network, name, head, validation),
         frozen={encoder: plan.freeze_epochs},
     )
+
+
+def _imitation_loss(anomaly: Tensor, teachers: Sequence[Network], inputs: tuple[Tensor, ...], recipe: Recipe) -> Tensor:
+    """Against the mean of what other video networks say of the same windows, as they see them: changed and blended.
+
+    Source: Hinton et al., "Distilling the Knowledge in a Neural Network", 2015, at temperature 1.
+    """
+    with torch.no_grad(), precision(recipe, "video", anomaly.device):
+        tokens = [parallel.gathered(teacher.video(*parallel.own(inputs)), len(anomaly)) for teacher in teachers]
+        said = torch.stack([one.fusion.heads[0](token.float())[0] for one, token in zip(teachers, tokens, strict=True)])
+    return functional.binary_cross_entropy_with_logits(anomaly, torch.sigmoid(said.float().mean(dim=0)))
 
 
 def _validation_auc(network: Network, name: str, head: nn.Module, validation: Pool) -> Callable[[], float]:

@@ -122,6 +122,10 @@ class VideoPlan(EncoderPlan):
     mixup: float = Field(default=1.0, ge=0, le=1)
     """How often the windows of a batch are blended two by two, and their labels with them. Not with bags."""
     actions: ActionsPlan = ActionsPlan()
+    teachers: tuple[Path, ...] = ()
+    """Finished runs whose video networks, of any width, this one imitates: the mean of what they say of each window."""
+    imitate: float = Field(default=0.5, ge=0, le=1)
+    """Share of the loss that is against what teachers say; the rest is against the labels."""
     epochs: int = Field(default=16, ge=0)
     draws: int = Field(default=256, ge=1)
     batch: int = Field(default=16, ge=2)

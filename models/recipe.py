@@ -102,7 +102,9 @@ def make_recipe(written: dict[str, Any], path: Path, root: Path, changes: Sequen
         raise RecipeError(f"recipe: {path}: no [[data]]; name at least one labels file")
     located = tuple(entry.model_copy(update={"labels": (root / entry.labels).resolve()}) for entry in recipe.data)
     test = tuple((root / path).resolve() for path in recipe.test)
-    video = recipe.video.model_copy(update={"actions": _located(recipe.video.actions, "labels", root)})
+    teachers = tuple((root / path).resolve() for path in recipe.video.teachers)
+    actions = _located(recipe.video.actions, "labels", root)
+    video = recipe.video.model_copy(update={"actions": actions, "teachers": teachers})
     audio = recipe.audio.model_copy(update={"teacher": _located(recipe.audio.teacher, "weights", root)})
     runs = {key: path and (root / path).resolve() for key, path in (("begin", recipe.begin), ("refit", recipe.refit))}
     return recipe.model_copy(update={"data": located, "test": test, "video": video, "audio": audio, **runs})

@@ -31,7 +31,7 @@ _PATHS: Any = {
     "refit": True,
     "test": True,
     "data": {"__all__": {"labels"}},
-    "video": {"actions": {"labels"}},
+    "video": {"actions": {"labels"}, "teachers": True},
     "audio": {"teacher": {"weights"}},
 }
 """Keys of a recipe that say where files lie here."""
@@ -111,7 +111,8 @@ def _taught(
         begun(f"lesson: {stage.name}")
         run.fit(stage)
     begun("encoders, each alone")
-    for stage in encoders.stages(network, learned, kept, recipe):
+    teachers = [_teacher(folder, recipe).to(_device(recipe)) for folder in recipe.video.teachers]
+    for stage in encoders.stages(network, learned, kept, recipe, teachers):
         run.fit(stage)
     # What follows works on features: little enough for the CPU, unless the backbones are to learn too.
     if not recipe.fusion.train_backbones:
@@ -121,6 +122,15 @@ def _taught(
         run.fit(stage)
     network.cpu().eval()
     return run
+
+
+def _teacher(folder: Path, recipe: Recipe) -> Network:
+    network = read_run(folder)[0]
+    if network.spec.to_json() != recipe.spec.to_json():
+        raise WeightsError(
+            f"train: video.teachers: {folder}: of other windows or labels; name a run with this recipe's"
+        )
+    return network
 
 
 def _described(recipe: Recipe) -> dict[str, Any]:

@@ -21,9 +21,9 @@ def recipe(mixup: float) -> Recipe:
     return tiny_recipe(video=VideoPlan(size=32, width=0.125, epochs=1, draws=BATCH, batch=BATCH, mixup=mixup))
 
 
-def small_network() -> Network:
+def small_network(seed: int = 0) -> Network:
     """Not training: dropout and batch normalisation stand still."""
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     sizes = Architecture(
         0.125, audio_hidden=8, bert={str(key): size for key, size in BERT.items()}, fusion_layers=1, fusion_heads=2
     )
@@ -35,10 +35,14 @@ def small_pool() -> Pool:
     return Pool((pool.inputs[0][:, :, :32, :32],), pool.labels, pool.groups)
 
 
-def loss_of(network: Network, pool: Pool, mixup: float, seed: int) -> float:
+def only(pool: Pool) -> dict[str, Pool]:
+    """Nothing to hear or read."""
     empty = pool.take(torch.zeros(len(pool), dtype=torch.bool))
-    train = dict.fromkeys(MODALITIES, empty) | {"video": pool}
-    (stage,) = stages(network, train, train, recipe(mixup))
+    return dict.fromkeys(MODALITIES, empty) | {"video": pool}
+
+
+def loss_of(network: Network, pool: Pool, mixup: float, seed: int) -> float:
+    (stage,) = stages(network, only(pool), only(pool), recipe(mixup))
     with torch.inference_mode():
         return float(stage.loss(Generator().manual_seed(seed)))
 
@@ -70,6 +74,21 @@ def test_windows_are_blended_two_by_two_and_their_truths_with_them(mixup: float,
         anomaly, classes = network.fusion.heads[0](tokens)
     expected = by_hand(anomaly, classes, labels, labels[other], share)
     assert loss_of(network, pool, mixup, seed) == pytest.approx(expected, rel=1e-4)
+
+
+def test_what_teachers_say_of_windows_is_imitated() -> None:
+    network, pool, chance = small_network(), small_pool(), Generator().manual_seed(4)
+    taught = VideoPlan(size=32, width=0.125, epochs=1, draws=BATCH, batch=BATCH, mixup=0, imitate=0.25)
+    teachers = [small_network(seed) for seed in (1, 2)]
+    (stage,) = stages(network, only(pool), only(pool), tiny_recipe(video=taught), teachers)
+    chosen = torch.multinomial(draw_weights(pool), BATCH, replacement=True, generator=chance)
+    (frames,) = augmented(network, "video", pool, chosen, chance, taught.reverse)
+    with torch.inference_mode():
+        own, *told = (one.fusion.heads[0](one.video(frames))[0].double().numpy() for one in (network, *teachers))
+        found = float(stage.loss(Generator().manual_seed(4)))
+    wanted, probability = (1 / (1 + np.exp(-logit)) for logit in (np.mean(told, axis=0), own))
+    imitated = -(wanted * np.log(probability) + (1 - wanted) * np.log(1 - probability)).mean()
+    assert found == pytest.approx(0.75 * loss_of(network, pool, 0.0, 4) + 0.25 * imitated, rel=1e-4)
 
 
 def test_tokens_do_not_depend_on_the_batch() -> None:

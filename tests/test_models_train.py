@@ -16,7 +16,7 @@ from models.errors import RecipeError, TrainingError, WeightsError
 from models.fit import Progress
 from models.fusion import Concatenation
 from models.network import Network, load_network
-from models.plan import AudioPlan, FusionPlan
+from models.plan import AudioPlan, FusionPlan, VideoPlan
 from models.train import read_run, train
 
 SHORT = FusionPlan(layers=1, heads=2, align_epochs=1, epochs=2, sequences=32, batch=16)
@@ -164,6 +164,20 @@ def test_a_run_of_other_sizes_is_no_beginning(run: Path, tmp_path: Path) -> None
     missing = BRIEF.model_copy(update={"begin": tmp_path / "none"})
     with pytest.raises(RecipeError, match=r"run: .*/none: no finished run there"):
         train(missing, tiny_pools(count=24, only=("audio",)), tmp_path, silent)
+
+
+def test_a_network_may_imitate_a_wider_one(tmp_path: Path) -> None:
+    wide, narrow = (VideoPlan(width=width, epochs=1, draws=4, batch=4, mixup=0) for width in (0.25, 0.125))
+    pools = tiny_pools(count=12, only=("video",))
+    train(tiny_recipe(video=wide, fusion=NOTHING), pools, tmp_path / "wide", silent)
+    told = narrow.model_copy(update={"teachers": (tmp_path / "wide",), "imitate": 1.0})
+    for part, plan in (("told", told), ("untold", narrow)):
+        report = train(tiny_recipe(video=plan, fusion=NOTHING), pools, tmp_path / part, silent)
+    assert not torch.equal(*(state(tmp_path / part)["video.projection.weight"] for part in ("told", "untold")))
+    assert "teachers" not in report["recipe"]["video"]
+    other = tiny_recipe(video=told, labels=("fight",), fusion=NOTHING)
+    with pytest.raises(WeightsError, match=r"teachers: .*/wide: of other windows or labels; name a run with"):
+        train(other, pools, tmp_path / "other", silent)
 
 
 def test_a_refit_learns_from_everything_and_keeps_the_calibration(run: Path, tmp_path: Path) -> None:
