@@ -1,6 +1,6 @@
 """The model card: what a bundle is, what it learned from, how well it does, and what it must not be used for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from export.bundle import Manifest, identity
@@ -42,7 +42,7 @@ def model_card(manifest: Manifest, notes: str = "") -> str:
         *(_figures(manifest.metrics) if manifest.metrics else ["None were measured for this bundle."]),
         "",
         "Of the validation split of the training files, by recording, used to choose calibration and threshold"
-        f"{' (by a run that kept it aside; this one learned from it too)' if training.get('refit') else ''}:"
+        f"{_first_runs(training.get('refit', ()))}:"
         f" AUC {', '.join(f'{name} {value:.3f}' for name, value in training['validation_auc'].items())}.",
         "",
         *(_precisions(manifest) if manifest.precisions else ()),
@@ -68,6 +68,14 @@ def model_card(manifest: Manifest, notes: str = "") -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _first_runs(seeds: Sequence[int]) -> str:
+    """Whose validation it was, if the run kept nothing aside itself."""
+    if not seeds:
+        return ""
+    runs = "a run" if len(seeds) == 1 else f"{len(seeds)} runs, in the mean,"
+    return f" (by {runs} that kept it aside; this one learned from it too)"
 
 
 def _figures(metrics: dict[str, Any]) -> Iterator[str]:

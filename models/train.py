@@ -1,7 +1,7 @@
 """Training from windows to a run folder: encoders alone, alignment, joint fine-tuning, calibration, threshold."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -138,17 +138,31 @@ def _described(recipe: Recipe) -> dict[str, Any]:
 
 
 def _first(recipe: Recipe) -> dict[str, Any] | None:
-    """What the run that is fitted anew says of its validation, and that it is not this one's.
+    """What the run that is fitted anew, or several seeds in the mean, says of its validation; and that it is not ours.
 
-    Its calibration stands: more of the same material moves the networks' judgement little, and none is left to measure
-    it on. Source: scikit-learn's `CalibratedClassifierCV(ensemble=False)`, with one fold.
+    That calibration stands: more of the same material moves the networks' judgement little, and none is left to measure
+    it on. Source: scikit-learn's `CalibratedClassifierCV(ensemble=False)`, with parts drawn by seed.
     """
     if recipe.refit is None:
         return None
-    report = read_run(recipe.refit)[1]
-    if report["recipe"] != _described(recipe):
-        raise RecipeError(f"train: refit: {recipe.refit}: a run of another recipe or seed; name one of this")
-    return {key: report[key] for key in ("calibration", "validation_auc")} | {"refit": True}
+    folders = sorted(recipe.refit.glob("seed-*")) or [recipe.refit]
+    reports = [read_run(folder)[1] for folder in folders]
+    for folder, report in zip(folders, reports, strict=True):
+        if report["recipe"] | {"seed": recipe.seed} != _described(recipe):
+            raise RecipeError(
+                f"train: refit: {folder}: a run of another recipe; name one of this, or a folder of seeds"
+            )
+    first = {key: _mean([report[key] for report in reports]) for key in ("calibration", "validation_auc")}
+    return first | {"refit": [report["recipe"]["seed"] for report in reports]}
+
+
+def _mean(values: Sequence[Any]) -> Any:
+    """Of numbers, or place by place of lists and tables of them."""
+    if isinstance(values[0], dict):
+        return {key: _mean([value[key] for value in values]) for key in values[0]}
+    if isinstance(values[0], list):
+        return [_mean(part) for part in zip(*values, strict=True)]
+    return sum(values) / len(values)
 
 
 def _split(pool: Pool, recipe: Recipe) -> tuple[Pool, Pool]:

@@ -60,3 +60,12 @@ def test_the_card_has_a_row_for_each_set_of_figures(tiny_bundle: Path) -> None:
     rows = model_card(measured).splitlines()
     assert "| fights | 71 | 0.912 (0.830–0.971) | 0.900 | 0.845 | 2.2 |" in rows
     assert "| quiet | 9 | – (–) | – | 1.000 | 0.0 |" in rows
+
+
+@pytest.mark.parametrize(
+    ("seeds", "told"), [([0], "by a run that kept it"), ([0, 1], "by 2 runs, in the mean, that kept")]
+)
+def test_the_card_says_whose_validation_it_was(tiny_bundle: Path, seeds: list[int], told: str) -> None:
+    manifest = open_bundle(tiny_bundle).manifest
+    assert told not in model_card(manifest)
+    assert told in model_card(manifest.model_copy(update={"training": manifest.training | {"refit": seeds}}))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pytest
 import torch
 from tiny import tiny_pools, tiny_recipe
@@ -183,7 +184,7 @@ def test_a_network_may_imitate_a_wider_one(tmp_path: Path) -> None:
 def test_a_refit_learns_from_everything_and_keeps_the_calibration(run: Path, tmp_path: Path) -> None:
     pools, refit = tiny_pools(count=24, only=("audio",)), RECIPE.model_copy(update={"refit": run})
     report, first = train(refit, pools, tmp_path, silent), read_run(run)[1]
-    assert report["refit"]
+    assert report["refit"] == [RECIPE.seed]
     assert "refit" not in first
     assert all(report[key] == first[key] for key in ("calibration", "validation_auc"))
     normal = int((pools["audio"].labels == 0).sum())
@@ -191,9 +192,25 @@ def test_a_refit_learns_from_everything_and_keeps_the_calibration(run: Path, tmp
     assert not all(torch.equal(value, state(run)[key]) for key, value in state(tmp_path).items())
 
 
+def test_a_refit_after_several_seeds_has_their_mean_calibration(tmp_path: Path) -> None:
+    pools = tiny_pools(count=24, only=("audio",))
+    for seed in (1, 2):
+        train(RECIPE.model_copy(update={"seed": seed}), pools, tmp_path / f"runs/seed-{seed}", silent)
+    refit = RECIPE.model_copy(update={"refit": tmp_path / "runs"})
+    report = train(refit, pools, tmp_path / "all", silent)
+    firsts = [read_run(tmp_path / f"runs/seed-{seed}")[1]["calibration"] for seed in (1, 2)]
+    assert report["refit"] == [1, 2]
+    assert report["calibration"]["threshold"] == pytest.approx(np.mean([first["threshold"] for first in firsts]))
+    lines = [first["modalities"]["audio"] for first in firsts]
+    np.testing.assert_allclose(report["calibration"]["modalities"]["audio"], np.mean(lines, axis=0))
+    assert lines[0] != lines[1]
+
+
 def test_only_a_run_of_the_same_recipe_is_fitted_anew(run: Path, tmp_path: Path) -> None:
-    other = RECIPE.model_copy(update={"refit": run, "seed": 3})
-    with pytest.raises(RecipeError, match=r"train: refit: .*: a run of another recipe or seed; name one of this"):
+    other = RECIPE.model_copy(update={"refit": run, "validation": 0.3})
+    with pytest.raises(
+        RecipeError, match=r"train: refit: .*: a run of another recipe; name one of this, or a folder of"
+    ):
         train(other, tiny_pools(count=24, only=("audio",)), tmp_path, silent)
 
 
