@@ -101,7 +101,7 @@ def stages(network: Network, train: dict[str, Pool], validation: dict[str, Pool]
     """Alignment of the modalities and training of their fusion.
 
     What a modality says by itself stays as its own stage left it: an encoder knows the windows it learned from by
-    heart, and a head that learned on from its tokens of these would become sure of them, and worse on any others.
+    heart, and heads that learned on from its tokens of these did worse on real clips.
     """
     plan, seed = recipe.fusion, recipe.seed
     learned, kept = table(network, train, _VERSIONS, seed), table(network, validation, 1, seed)
