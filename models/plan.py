@@ -30,6 +30,8 @@ class Data(Section):
     """What of its files may be used at all. Music laid over a clip is no evidence."""
     weight: float = Field(default=1.0, gt=0)
     """How much more often than other files' its windows are drawn: less for what only fills gaps."""
+    validates: bool = True
+    """Whether its recordings may be kept aside. What is drawn or synthesised must choose no threshold."""
     evidence: dict[str, tuple[Modality, ...]] = Field(default_factory=dict)
     """Which modalities show a label; one not named here is shown by all of them. A shot that is only heard must not
     teach the video encoder."""

@@ -1,5 +1,6 @@
 """The windows of one modality that a network learns from, with their labels."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,8 @@ class Pool:
     """int64 (N,) the labelled rows they come from, numbered; None: each window has one to itself."""
     weights: Tensor | None = None
     """float32 (N,) how much more often than others they are drawn; None: all alike."""
+    validates: Tensor | None = None
+    """bool (N,) whether they may be kept aside for validation; None: all may."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -35,18 +38,25 @@ class Pool:
         """Some of the windows, by index or mask."""
         bags = None if self.bags is None else self.bags[chosen]
         weights = None if self.weights is None else self.weights[chosen]
+        validates = None if self.validates is None else self.validates[chosen]
         inputs = tuple(part[chosen] for part in self.inputs)
-        return Pool(inputs, self.labels[chosen], self.groups[chosen.numpy()], bags, weights)
+        return Pool(inputs, self.labels[chosen], self.groups[chosen.numpy()], bags, weights, validates)
 
     def split(self, fraction: float, seed: int) -> tuple["Pool", "Pool"]:
         """Train and validation, cut between groups: each label has about `fraction` of its windows in validation."""
-        return self._cut(validation_mask(self.labels.numpy(), self.groups, fraction, seed))
+        return self._cut(lambda labels, groups: validation_mask(labels, groups, fraction, seed))
 
     def split_fold(self, folds: int, fold: int) -> tuple["Pool", "Pool"]:
         """Train and validation, which is one of several parts that together are all of it."""
-        return self._cut(fold_numbers(self.labels.numpy(), self.groups, folds) == fold)
+        return self._cut(lambda labels, groups: fold_numbers(labels, groups, folds) == fold)
 
-    def _cut(self, kept: NDArray[np.bool_]) -> tuple["Pool", "Pool"]:
+    def _cut(self, choose: Callable[[NDArray[np.int64], NDArray[np.str_]], NDArray[np.bool_]]) -> tuple["Pool", "Pool"]:
+        """Keeps aside what is chosen of the recordings that may validate as a whole."""
+        may = np.ones(len(self), np.bool_)
+        if self.validates is not None:
+            may = ~np.isin(self.groups, self.groups[~self.validates.numpy()])
+        kept = np.zeros(len(self), np.bool_)
+        kept[may] = choose(self.labels.numpy()[may], self.groups[may])
         mask = torch.from_numpy(kept)
         return self.take(~mask), self.take(mask)
 

@@ -39,6 +39,7 @@ class _Gathered:
     groups: list[str] = field(default_factory=list)
     bags: list[int] = field(default_factory=list)
     weights: list[float] = field(default_factory=list)
+    validates: list[bool] = field(default_factory=list)
 
 
 def pools(
@@ -187,10 +188,10 @@ def _gather(path: Path, rows: Sequence[Row], data: Data, spec: Spec, gathered: d
         inside = row_windows(row, cut)
         for name in MODALITIES:
             if name in data.modalities and name in shown_by:
-                _take(name, row, inside, spec, data.weight, gathered[name])
+                _take(name, row, inside, spec, data, gathered[name])
 
 
-def _take(name: str, row: Row, inside: Iterable[Window], spec: Spec, weight: float, into: _Gathered) -> None:
+def _take(name: str, row: Row, inside: Iterable[Window], spec: Spec, data: Data, into: _Gathered) -> None:
     label = 0 if row.label == NORMAL else spec.labels.index(row.label) + 1
     found: list[Any] = [
         getattr(window, {"video": "frames", "audio": "samples", "text": "text"}[name]) for window in inside
@@ -202,7 +203,8 @@ def _take(name: str, row: Row, inside: Iterable[Window], spec: Spec, weight: flo
     into.inputs += found
     into.labels += [label] * len(found)
     into.bags += [into.bags[-1] + 1 if into.bags else 0] * len(found)
-    into.weights += [weight] * len(found)
+    into.weights += [data.weight] * len(found)
+    into.validates += [data.validates] * len(found)
     into.groups += [row.group or str(row.path)] * len(found)
 
 
@@ -218,4 +220,5 @@ def _pool(gathered: _Gathered, inputs: tuple[NDArray[Any], ...]) -> Pool:
     labels = torch.tensor(gathered.labels, dtype=torch.int64)
     bags = torch.tensor(gathered.bags, dtype=torch.int64)
     groups, weights = np.array(gathered.groups, dtype=np.str_), torch.tensor(gathered.weights)
-    return Pool(tuple(map(torch.from_numpy, inputs)), labels, groups, bags, weights)
+    validates = torch.tensor(gathered.validates, dtype=torch.bool)
+    return Pool(tuple(map(torch.from_numpy, inputs)), labels, groups, bags, weights, validates)

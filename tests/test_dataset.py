@@ -228,10 +228,12 @@ def test_actions_that_cannot_be_read_are_counted_or_an_error(tmp_path: Path) -> 
         of_actions(tmp_path, rows, is_strict=True)
 
 
-def test_windows_have_the_weight_of_their_labels_file(tmp_path: Path) -> None:
+def test_windows_are_drawn_and_kept_aside_as_their_labels_file_says(tmp_path: Path) -> None:
     write_media(tmp_path / "calm.mkv", 3.0)
-    found, _ = learned(tmp_path, "calm.mkv,,,normal,\n", weight=0.25)
+    found, _ = learned(tmp_path, "calm.mkv,,,normal,\n", weight=0.25, validates=False)
     for name in ("video", "audio"):
-        weights = found[name].weights
+        weights, validates = found[name].weights, found[name].validates
         assert weights is not None
+        assert validates is not None
         assert weights.tolist() == [0.25, 0.25]
+        assert validates.tolist() == [False, False]

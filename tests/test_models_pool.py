@@ -147,6 +147,20 @@ def test_half_of_the_draws_are_normal(described: list[tuple[int, list[int]]]) ->
     assert weight[pool.labels > 0].sum() == pytest.approx(1, abs=1e-5)
 
 
+def test_what_may_not_validate_is_never_kept_aside() -> None:
+    names = np.repeat([f"real{i}" for i in range(8)] + [f"drawn{i}" for i in range(8)] + ["both"], 2)
+    validates = torch.tensor([name.startswith("real") for name in names])
+    validates[-1] = True  # of a recording that is drawn in part
+    pool = Pool((), torch.tensor([0, 1] * 17), names, validates=validates)
+    parts = [pool.split(0.25, seed) for seed in range(4)]
+    assert all(len(kept) >= 4 for _, kept in parts)
+    parts += [pool.split_fold(4, fold) for fold in range(4)]
+    for learned, kept in parts:
+        assert all(name.startswith("real") for name in kept.groups)
+        assert len(learned) + len(kept) == len(pool)
+    assert sorted(np.concatenate([kept.groups for _, kept in parts[4:]])) == sorted(names[:16])
+
+
 def test_windows_keep_their_row_and_weight_when_some_are_taken() -> None:
     part = rows(("a", 0, 2, 1.0), ("b", 1, 2, 3.0)).take(torch.tensor([1, 2]))
     assert part.rows.tolist() == [0, 1]
