@@ -161,7 +161,8 @@ def test_in_a_pipe_every_alert_is_a_line_and_the_summary_ends_it() -> None:
     assert "\x1b" not in pipe.getvalue()
 
 
-def test_on_a_terminal_the_screen_is_left_as_it_was_found() -> None:
+def test_on_a_terminal_the_screen_is_left_as_it_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")  # where tests run by themselves it may be `dumb`, which has no screen
     terminal = io.StringIO()
     console = Console(file=terminal, width=80, height=24, force_terminal=True, color_system="truecolor")
     with DemoView(SCENE, console) as view:
