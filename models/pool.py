@@ -36,11 +36,9 @@ class Pool:
 
     def take(self, chosen: Tensor) -> "Pool":
         """Some of the windows, by index or mask."""
-        bags = None if self.bags is None else self.bags[chosen]
-        weights = None if self.weights is None else self.weights[chosen]
-        validates = None if self.validates is None else self.validates[chosen]
         inputs = tuple(part[chosen] for part in self.inputs)
-        return Pool(inputs, self.labels[chosen], self.groups[chosen.numpy()], bags, weights, validates)
+        others = (None if part is None else part[chosen] for part in (self.bags, self.weights, self.validates))
+        return Pool(inputs, self.labels[chosen], self.groups[chosen.numpy()], *others)
 
     def split(self, fraction: float, seed: int) -> tuple["Pool", "Pool"]:
         """Train and validation, cut between groups: each label has about `fraction` of its windows in validation."""
