@@ -32,11 +32,9 @@ def stages(
 ) -> list[Stage]:
     """A stage for every encoder that has both normal and anomalous windows to learn from; `teachers` are of video."""
     plans: dict[str, EncoderPlan] = {"video": recipe.video, "audio": recipe.audio, "text": recipe.text}
+    told_by = {"video": teachers}
     return [
-        _stage(
-            *(network, MODALITIES.index(name), train[name], validation[name], plans[name], recipe),
-            teachers=teachers if name == "video" else (),
-        )
+        _stage(network, name, train[name], validation[name], plans[name], recipe, told_by.get(name, ()))
         for name in MODALITIES
         if is_learnable(train[name]) and plans[name].epochs
     ]
@@ -106,15 +104,14 @@ def judgement_loss(anomaly: Tensor, classes: Tensor, labels: Tensor) -> Tensor:
 
 def _stage(
     network: Network,
-    index: int,
+    name: str,
     train: Pool,
     validation: Pool,
     plan: EncoderPlan,
     recipe: Recipe,
     teachers: Sequence[Network],
 ) -> Stage:
-    name = MODALITIES[index]
-    encoder, head = getattr(network, name), network.fusion.heads[index]
+    encoder, head = getattr(network, name), network.fusion.heads[MODALITIES.index(name)]
     weight, bags = draw_weights(train), train.rows
     size, k = plan.bag, plan.top_k or max(1, plan.bag // 4)
 

@@ -128,16 +128,12 @@ def stages(network: Network, train: dict[str, Pool], validation: dict[str, Pool]
     tuned = [getattr(network, name) for name in MODALITIES] if plan.train_backbones else []
     done = [] if plan.train_backbones else [name for name in MODALITIES if has_learned(name, train[name], recipe)]
     stay: dict[nn.Module, int] = {fusion.heads[MODALITIES.index(name)]: plan.epochs for name in done}
+    joint = dict.fromkeys([*tuned, *stay, fusion], plan.rate)
     can_align = sum(map(is_learnable, train.values())) > 1
     align_epochs = plan.align_epochs * can_align
     return [
         Stage("align", {fusion.entries: plan.rate}, plan, align_epochs, plan.sequences, align, aligned),
-        Stage(
-            *("joint", dict.fromkeys([*tuned, *stay, fusion], plan.rate), plan, plan.epochs, plan.sequences),
-            loss=fuse,
-            score=score,
-            frozen=stay,
-        ),
+        Stage("joint", joint, plan, plan.epochs, plan.sequences, fuse, score, frozen=stay),
     ]
 
 
