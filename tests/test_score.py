@@ -148,6 +148,8 @@ def test_a_new_session_and_a_clock_set_back_forget(runtime: Runtime) -> None:
 
 def test_a_dropped_window_leaves_a_gap_of_its_age(runtime: Runtime) -> None:
     found = score_singly(runtime, [window("a", 0), window("a", 3)])[1]
+    logit, _ = by_hand(runtime, {3: window("a", 0), 0: window("a", 3)})
+    assert found.anomaly == pytest.approx(1 / (1 + np.exp(-logit)), abs=2e-6)
     with_gap, without = (kinds_by_hand(runtime, {age: window("a", 0), 0: window("a", 3)}) for age in (3, 1))
     np.testing.assert_allclose(list(found.classes.values()), with_gap, rtol=0, atol=2e-6)
     assert np.abs(with_gap - without).max() > 1e-5
