@@ -1,7 +1,7 @@
 """First stage: each encoder alone, on the windows of its modality."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Generator, Tensor, nn
@@ -28,13 +28,12 @@ def stages(
     train: dict[str, Pool],
     validation: dict[str, Pool],
     recipe: Recipe,
-    teachers: Sequence[Network] = (),
+    teachers: Mapping[str, Sequence[Network]],
 ) -> list[Stage]:
-    """A stage for every encoder that has both normal and anomalous windows to learn from; `teachers` are of video."""
+    """A stage for every encoder that has both normal and anomalous windows to learn from."""
     plans: dict[str, EncoderPlan] = {"video": recipe.video, "audio": recipe.audio, "text": recipe.text}
-    told_by = {"video": teachers}
     return [
-        _stage(network, name, train[name], validation[name], plans[name], recipe, told_by.get(name, ()))
+        _stage(network, name, train[name], validation[name], plans[name], recipe, teachers.get(name, ()))
         for name in MODALITIES
         if is_learnable(train[name]) and plans[name].epochs
     ]
@@ -135,7 +134,7 @@ def _stage(
         loss = share * judgement_loss(anomaly, classes, labels.to(tokens.device))
         loss = loss + (1 - share) * judgement_loss(anomaly, classes, blended.to(tokens.device))
         if teachers:
-            loss = torch.lerp(loss, _imitation_loss(each, teachers, inputs, recipe), recipe.video.imitate)
+            loss = torch.lerp(loss, _imitation_loss(each, name, teachers, inputs, recipe), plan.imitate)
         return loss
 
     return Stage(
@@ -150,14 +149,17 @@ def _stage(
     )
 
 
-def _imitation_loss(anomaly: Tensor, teachers: Sequence[Network], inputs: tuple[Tensor, ...], recipe: Recipe) -> Tensor:
-    """Against the mean of what other video networks say of the same windows, as they see them: changed and blended.
+def _imitation_loss(
+    anomaly: Tensor, name: str, teachers: Sequence[Network], inputs: tuple[Tensor, ...], recipe: Recipe
+) -> Tensor:
+    """Against the mean of what other networks say of the same windows, as they get them: changed and blended.
 
     Source: Hinton et al., "Distilling the Knowledge in a Neural Network", 2015, at temperature 1.
     """
-    with torch.no_grad(), precision(recipe, "video", anomaly.device):
-        tokens = [parallel.gathered(teacher.video(*parallel.own(inputs)), len(anomaly)) for teacher in teachers]
-        said = torch.stack([one.fusion.heads[0](token.float())[0] for one, token in zip(teachers, tokens, strict=True)])
+    m, mine = MODALITIES.index(name), parallel.own(inputs)
+    with torch.no_grad(), precision(recipe, name, anomaly.device):
+        tokens = [parallel.gathered(getattr(teacher, name)(*mine), len(anomaly)) for teacher in teachers]
+        said = torch.stack([one.fusion.heads[m](token.float())[0] for one, token in zip(teachers, tokens, strict=True)])
     return functional.binary_cross_entropy_with_logits(anomaly, torch.sigmoid(said.float().mean(dim=0)))
 
 

@@ -70,6 +70,11 @@ class EncoderPlan(Plan):
     """Windows of a row judged together, by those that show most; 1 is each window by itself."""
     top_k: int = Field(default=0, ge=0)
     """How many of a bag's windows those are; 0 is a quarter, at least one."""
+    teachers: tuple[Path, ...] = ()
+    """Finished runs, or folders of several seeds', whose encoders of this modality, of any size, this one imitates: the
+    mean of what they say."""
+    imitate: float = Field(default=0.5, ge=0, le=1)
+    """Share of the loss that is against what teachers say; the rest is against the labels."""
 
     @model_validator(mode="after")
     def _bags_fit(self) -> "EncoderPlan":
@@ -124,10 +129,6 @@ class VideoPlan(EncoderPlan):
     mixup: float = Field(default=1.0, ge=0, le=1)
     """How often the windows of a batch are blended two by two, and their labels with them. Not with bags."""
     actions: ActionsPlan = ActionsPlan()
-    teachers: tuple[Path, ...] = ()
-    """Finished runs whose video networks, of any width, this one imitates: the mean of what they say of each window."""
-    imitate: float = Field(default=0.5, ge=0, le=1)
-    """Share of the loss that is against what teachers say; the rest is against the labels."""
     epochs: int = Field(default=16, ge=0)
     draws: int = Field(default=256, ge=1)
     batch: int = Field(default=16, ge=2)

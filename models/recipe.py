@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from models.errors import RecipeError
-from models.plan import ActionsPlan, AudioPlan, Data, FusionPlan, Plan, Section, TextPlan, VideoPlan
+from models.plan import ActionsPlan, AudioPlan, Data, EncoderPlan, FusionPlan, Plan, Section, TextPlan, VideoPlan
 from models.spec import Spec
 
 
@@ -103,12 +103,13 @@ def make_recipe(written: dict[str, Any], path: Path, root: Path, changes: Sequen
         raise RecipeError(f"recipe: {path}: no [[data]]; name at least one labels file")
     located = tuple(entry.model_copy(update={"labels": (root / entry.labels).resolve()}) for entry in recipe.data)
     test = tuple((root / path).resolve() for path in recipe.test)
-    teachers = tuple((root / path).resolve() for path in recipe.video.teachers)
-    actions = _located(recipe.video.actions, "labels", root)
-    video = recipe.video.model_copy(update={"actions": actions, "teachers": teachers})
-    audio = recipe.audio.model_copy(update={"teacher": _located(recipe.audio.teacher, "weights", root)})
+    encoders = {
+        "video": _located(recipe.video, root, actions=_with_path(recipe.video.actions, "labels", root)),
+        "audio": _located(recipe.audio, root, teacher=_with_path(recipe.audio.teacher, "weights", root)),
+        "text": _located(recipe.text, root),
+    }
     runs = {key: path and (root / path).resolve() for key, path in (("begin", recipe.begin), ("refit", recipe.refit))}
-    return recipe.model_copy(update={"data": located, "test": test, "video": video, "audio": audio, **runs})
+    return recipe.model_copy(update={"data": located, "test": test, **encoders, **runs})
 
 
 def _change(written: dict[str, Any], change: str) -> None:
@@ -127,7 +128,12 @@ def _change(written: dict[str, Any], change: str) -> None:
         written[last] = value
 
 
-def _located(lesson: Plan, key: str, root: Path) -> Plan:
+def _located(plan: EncoderPlan, root: Path, **lesson: Plan) -> EncoderPlan:
+    teachers = tuple((root / path).resolve() for path in plan.teachers)
+    return plan.model_copy(update={"teachers": teachers, **lesson})
+
+
+def _with_path(lesson: Plan, key: str, root: Path) -> Plan:
     path: Path | None = getattr(lesson, key)
     return lesson.model_copy(update={key: path and (root / path).resolve()})
 

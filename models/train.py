@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ _PATHS: Any = {
     "test": True,
     "data": {"__all__": {"labels"}},
     "video": {"actions": {"labels"}, "teachers": True},
-    "audio": {"teacher": {"weights"}},
+    "audio": {"teacher": {"weights"}, "teachers": True},
+    "text": {"teachers": True},
 }
 """Keys of a recipe that say where files lie here."""
 
@@ -111,8 +113,7 @@ def _taught(
         begun(f"lesson: {stage.name}")
         run.fit(stage)
     begun("encoders, each alone")
-    teachers = [_teacher(folder, recipe).to(_device(recipe)) for folder in recipe.video.teachers]
-    for stage in encoders.stages(network, learned, kept, recipe, teachers):
+    for stage in encoders.stages(network, learned, kept, recipe, _teachers(recipe)):
         run.fit(stage)
     # What follows works on features: little enough for the CPU, unless the backbones are to learn too.
     if not recipe.fusion.train_backbones:
@@ -124,13 +125,22 @@ def _taught(
     return run
 
 
-def _teacher(folder: Path, recipe: Recipe) -> Network:
-    network = read_run(folder)[0]
-    if network.spec.to_json() != recipe.spec.to_json():
-        raise WeightsError(
-            f"train: video.teachers: {folder}: of other windows or labels; name a run with this recipe's"
-        )
-    return network
+def _teachers(recipe: Recipe) -> dict[str, list[Network]]:
+    """The networks that each modality's encoder is to imitate, on the device it learns on."""
+    named = {name: getattr(recipe, name).teachers for name in MODALITIES}
+    folders = {name: [run for folder in each for run in _seeds(folder)] for name, each in named.items()}
+    networks = {folder: read_run(folder)[0].to(_device(recipe)) for folder in {*chain(*folders.values())}}
+    for name, each in folders.items():
+        for folder in each:
+            if networks[folder].spec.to_json() != recipe.spec.to_json():
+                complaint = f"train: {name}.teachers: {folder}: of other windows or labels"
+                raise WeightsError(f"{complaint}; name a run with this recipe's")
+    return {name: [networks[folder] for folder in each] for name, each in folders.items()}
+
+
+def _seeds(folder: Path) -> list[Path]:
+    """The runs in a folder of several seeds', or the one it is."""
+    return sorted(folder.glob("seed-*")) or [folder]
 
 
 def _described(recipe: Recipe) -> dict[str, Any]:
@@ -145,7 +155,7 @@ def _first(recipe: Recipe) -> dict[str, Any] | None:
     """
     if recipe.refit is None:
         return None
-    folders = sorted(recipe.refit.glob("seed-*")) or [recipe.refit]
+    folders = _seeds(recipe.refit)
     reports = [read_run(folder)[1] for folder in folders]
     for folder, report in zip(folders, reports, strict=True):
         if report["recipe"] | {"seed": recipe.seed} != _described(recipe):

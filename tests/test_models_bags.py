@@ -48,7 +48,7 @@ def test_only_the_windows_that_show_most_learn() -> None:
         Spec(), Architecture(video_width=0.125, audio_hidden=16, bert={str(key): value for key, value in BERT.items()})
     ).eval()
     pools = tiny_pools(only=()) | {"text": bagged}
-    (stage,) = encoders.stages(network, pools, pools, tiny_recipe(text=plan))
+    (stage,) = encoders.stages(network, pools, pools, tiny_recipe(text=plan), {})
     seen: list[torch.Tensor] = []
 
     def keep(_: nn.Module, __: object, out: tuple[torch.Tensor, torch.Tensor]) -> None:

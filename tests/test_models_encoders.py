@@ -42,7 +42,7 @@ def only(pool: Pool) -> dict[str, Pool]:
 
 
 def loss_of(network: Network, pool: Pool, mixup: float, seed: int) -> float:
-    (stage,) = stages(network, only(pool), only(pool), recipe(mixup))
+    (stage,) = stages(network, only(pool), only(pool), recipe(mixup), {})
     with torch.inference_mode():
         return float(stage.loss(Generator().manual_seed(seed)))
 
@@ -80,7 +80,7 @@ def test_what_teachers_say_of_windows_is_imitated() -> None:
     network, pool, chance = small_network(), small_pool(), Generator().manual_seed(4)
     taught = VideoPlan(size=32, width=0.125, epochs=1, draws=BATCH, batch=BATCH, mixup=0, imitate=0.25)
     teachers = [small_network(seed) for seed in (1, 2)]
-    (stage,) = stages(network, only(pool), only(pool), tiny_recipe(video=taught), teachers)
+    (stage,) = stages(network, only(pool), only(pool), tiny_recipe(video=taught), {"video": teachers})
     chosen = torch.multinomial(draw_weights(pool), BATCH, replacement=True, generator=chance)
     (frames,) = augmented(network, "video", pool, chosen, chance, taught.reverse)
     with torch.inference_mode():

@@ -181,6 +181,18 @@ def test_a_network_may_imitate_a_wider_one(tmp_path: Path) -> None:
         train(other, pools, tmp_path / "other", silent)
 
 
+def test_a_folder_of_seeds_teaches_as_its_runs_do(tmp_path: Path) -> None:
+    pools, seeds = tiny_pools(count=24, only=("audio",)), [tmp_path / f"runs/seed-{seed}" for seed in (1, 2)]
+    for seed, folder in enumerate(seeds, 1):
+        train(RECIPE.model_copy(update={"seed": seed}), pools, folder, silent)
+    for part, teachers in (("all", (tmp_path / "runs",)), ("each", tuple(seeds)), ("one", (seeds[0],)), ("none", ())):
+        audio = RECIPE.audio.model_copy(update={"teachers": teachers})
+        train(RECIPE.model_copy(update={"audio": audio}), pools, tmp_path / part, silent)
+    learned = {part: state(tmp_path / part)["audio.projection.weight"] for part in ("all", "each", "one", "none")}
+    assert torch.equal(learned["all"], learned["each"])
+    assert not any(torch.equal(learned["all"], learned[part]) for part in ("one", "none"))
+
+
 def test_a_refit_learns_from_everything_and_keeps_the_calibration(run: Path, tmp_path: Path) -> None:
     pools, refit = tiny_pools(count=24, only=("audio",)), RECIPE.model_copy(update={"refit": run})
     report, first = train(refit, pools, tmp_path, silent), read_run(run)[1]
