@@ -95,12 +95,7 @@ def evaluate(
     if not files:
         raise SourceError(f"evaluate: {labels}: none of {len(rows)} files can be read; the first: {failed[0][1]}")
     metrics = {
-        "bundle": {
-            "name": runtime.bundle.name,
-            "sha256": runtime.bundle.sha256,
-            "provider": runtime.provider,
-            "precision": runtime.precision,
-        },
+        "bundle": _ran(runtime),
         **figures(files, runtime.bundle.manifest.threshold, config.event.confirm_windows),
         "speed": speed,
         "routing": None if router is None else _routing(router),
@@ -113,6 +108,17 @@ def evaluate(
         _write(out / "metrics.json", json.dumps(metrics, indent=2, allow_nan=False) + "\n")
         _write(out / "report.html", _report(Run("this run", metrics, files), others, labels, runtime, config))
     return metrics
+
+
+def _ran(runtime: Runtime) -> dict[str, str]:
+    """What judged, and on what."""
+    bundle = runtime.bundle
+    return {
+        "name": bundle.name,
+        "sha256": bundle.sha256,
+        "provider": runtime.provider,
+        "precision": runtime.precision,
+    }
 
 
 def _report(run: Run, others: Sequence[Run], labels: Path, runtime: Runtime, config: Config) -> str:
