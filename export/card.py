@@ -70,11 +70,11 @@ def model_card(manifest: Manifest, notes: str = "") -> str:
     return "\n".join(lines)
 
 
-def _first_runs(seeds: Sequence[int]) -> str:
+def _first_runs(names: Sequence[str]) -> str:
     """Whose validation it was, if the run kept nothing aside itself."""
-    if not seeds:
+    if not names:
         return ""
-    runs = "a run" if len(seeds) == 1 else f"{len(seeds)} runs, in the mean,"
+    runs = "a run" if len(names) == 1 else f"{len(names)} runs, together,"
     return f" (by {runs} that kept it aside; this one learned from it too)"
 
 

@@ -71,7 +71,7 @@ class EncoderPlan(Plan):
     top_k: int = Field(default=0, ge=0)
     """How many of a bag's windows those are; 0 is a quarter, at least one."""
     teachers: tuple[Path, ...] = ()
-    """Finished runs, or folders of several seeds', whose encoders of this modality, of any size, this one imitates: the
+    """Finished runs, or folders of seeds or folds, whose encoders of this modality, of any size, this one imitates: the
     mean of what they say."""
     imitate: float = Field(default=0.5, ge=0, le=1)
     """Share of the loss that is against what teachers say; the rest is against the labels."""

@@ -26,8 +26,8 @@ class Recipe(Section):
     begin: Path | None = None
     """A finished run whose networks this one begins with."""
     refit: Path | None = None
-    """A finished run of this recipe, or the folder of several seeds': this one learns from what they kept aside, too,
-    and has their calibration, in the mean."""
+    """A finished run of this recipe, or the folder of several seeds or folds: this one learns from what they kept
+    aside, too, and is calibrated by what they said of it."""
     precision: Literal["fp32", "bf16"] = "bf16"
     """Of R3D-18's training. (Its last layer stays in fp32 on the CPU.)"""
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -1,7 +1,7 @@
 """Training from windows to a run folder: encoders alone, alignment, joint fine-tuning, calibration, threshold."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from models import encoders, joint, parallel
-from models.calibration import calibrate, choose_threshold
 from models.environment import environment, process
 from models.errors import RecipeError, WeightsError
 from models.fit import Progress, Run, Stage
@@ -19,9 +18,9 @@ from models.network import Architecture, Network, begin_from, begin_network, loa
 from models.pool import Pool
 from models.recipe import Recipe
 from models.spec import MODALITIES
-from models.statistics import platt, roc_auc
 from models.storage import write_whole
 from models.teacher import NUM_SOUNDS, Teacher
+from models.verdicts import Verdicts, calibration, load_verdicts, pooled, verdicts
 
 FEW = 20
 """Windows of a side of validation under which its figures say little."""
@@ -37,6 +36,8 @@ _PATHS: Any = {
     "text": {"teachers": True},
 }
 """Keys of a recipe that say where files lie here."""
+_PARTS = ("seed", "folds", "fold")
+"""Keys in which the runs of a recipe differ that keep different parts aside."""
 
 
 def train(
@@ -65,31 +66,31 @@ def train(
             recipe.
         TrainingError: training went astray.
         StorageError: the folder cannot be written.
-        WeightsError: weights to begin from are not to be had.
+        WeightsError: weights to begin from, or what the runs of `refit` kept aside, are not to be had.
     """
-    first = _first(recipe)
+    earlier = _earlier(recipe)
     split = {name: _split(pools[name], recipe) for name in MODALITIES}
     kept = {name: parts[1] for name, parts in split.items()}
-    learned = {name: parts[0] for name, parts in split.items()} if first is None else pools
+    learned = pools if earlier else {name: parts[0] for name, parts in split.items()}
     _check(learned, kept, begun)
     torch.manual_seed(recipe.seed)
     network = begin_network(recipe.spec, _architecture(recipe), recipe.video.weights, recipe.text.weights)
     if recipe.begin is not None:
         begin_from(network, read_run(recipe.begin)[0])
     run = _taught(network, learned, kept, actions, recipe, folder, progress, begun)
+    said = pooled(list(earlier.values())) if earlier else verdicts(network, kept, recipe.seed)
     report = {
         "recipe": _described(recipe),
         "materials": [{"name": part.name or "not stated", "licence": part.licence} for part in recipe.materials],
-        **(_judged(network, kept, recipe) if first is None else first),
-        "windows": {
-            part: {name: _counts(pool) for name, pool in pools.items()}
-            for part, pools in (("train", learned), ("validation", kept))
-        },
+        **calibration(said, recipe),
+        **({"refit": list(earlier)} if earlier else {}),
+        "windows": {"train": _counted(learned), "validation": _counted(kept)},
         "environment": environment(),
         "process": process(sum(epoch.seconds for epoch in run.history)),
     }
     if parallel.is_first():
         save_network(network, folder / "network.pt")
+        said.save(folder / "verdicts.pt")
         write_whole(folder / "run.json", (json.dumps(report, indent=2) + "\n").encode())
     return report
 
@@ -128,7 +129,7 @@ def _taught(
 def _teachers(recipe: Recipe) -> dict[str, list[Network]]:
     """The networks that each modality's encoder is to imitate, on the device it learns on."""
     named = {name: getattr(recipe, name).teachers for name in MODALITIES}
-    folders = {name: [run for folder in each for run in _seeds(folder)] for name, each in named.items()}
+    folders = {name: [run for folder in each for run in _runs(folder)] for name, each in named.items()}
     networks = {folder: read_run(folder)[0].to(_device(recipe)) for folder in {*chain(*folders.values())}}
     for name, each in folders.items():
         for folder in each:
@@ -138,41 +139,29 @@ def _teachers(recipe: Recipe) -> dict[str, list[Network]]:
     return {name: [networks[folder] for folder in each] for name, each in folders.items()}
 
 
-def _seeds(folder: Path) -> list[Path]:
-    """The runs in a folder of several seeds', or the one it is."""
-    return sorted(folder.glob("seed-*")) or [folder]
+def _runs(folder: Path) -> list[Path]:
+    """The runs in a folder of several seeds or folds, or the one it is."""
+    return sorted([*folder.glob("seed-*"), *folder.glob("fold-*")]) or [folder]
 
 
 def _described(recipe: Recipe) -> dict[str, Any]:
     return recipe.model_dump(mode="json", exclude=_PATHS)
 
 
-def _first(recipe: Recipe) -> dict[str, Any] | None:
-    """What the run that is fitted anew, or several seeds in the mean, says of its validation; and that it is not ours.
+def _earlier(recipe: Recipe) -> dict[str, Verdicts]:
+    """By name, the runs that this one is fitted anew after, and what they said of what they kept aside.
 
-    That calibration stands: more of the same material moves the networks' judgement little, and none is left to measure
-    it on. Source: scikit-learn's `CalibratedClassifierCV(ensemble=False)`, with parts drawn by seed.
+    Their calibration stands: more of the same material moves the networks' judgement little, and none is left to
+    measure it on.
     """
-    if recipe.refit is None:
-        return None
-    folders = _seeds(recipe.refit)
-    reports = [read_run(folder)[1] for folder in folders]
-    for folder, report in zip(folders, reports, strict=True):
-        if report["recipe"] | {"seed": recipe.seed} != _described(recipe):
+    folders = [] if recipe.refit is None else _runs(recipe.refit)
+    for folder in folders:
+        theirs = read_run(folder)[1]["recipe"]
+        if any(theirs.get(key) != value for key, value in _described(recipe).items() if key not in _PARTS):
             raise RecipeError(
-                f"train: refit: {folder}: a run of another recipe; name one of this, or a folder of seeds"
+                f"train: refit: {folder}: a run of another recipe; name one of this, or a folder of seeds or folds"
             )
-    first = {key: _mean([report[key] for report in reports]) for key in ("calibration", "validation_auc")}
-    return first | {"refit": [report["recipe"]["seed"] for report in reports]}
-
-
-def _mean(values: Sequence[Any]) -> Any:
-    """Of numbers, or place by place of lists and tables of them."""
-    if isinstance(values[0], dict):
-        return {key: _mean([value[key] for value in values]) for key in values[0]}
-    if isinstance(values[0], list):
-        return [_mean(part) for part in zip(*values, strict=True)]
-    return sum(values) / len(values)
+    return {folder.name: load_verdicts(folder / "verdicts.pt") for folder in folders}
 
 
 def _split(pool: Pool, recipe: Recipe) -> tuple[Pool, Pool]:
@@ -249,35 +238,9 @@ def _num(pool: Pool) -> tuple[int, int]:
     return int((pool.labels == 0).sum()), int((pool.labels > 0).sum())
 
 
+def _counted(pools: dict[str, Pool]) -> dict[str, str]:
+    return {name: _counts(pool) for name, pool in pools.items()}
+
+
 def _counts(pool: Pool) -> str:
     return "{} normal and {} anomalous".format(*_num(pool))
-
-
-def _judged(network: Network, kept: dict[str, Pool], recipe: Recipe) -> dict[str, Any]:
-    """Calibration, threshold and validation figures, of what was kept aside."""
-    rows = joint.table(network, kept, 1, recipe.seed)
-    sequences = joint.validation_sequences(rows, network, recipe.seed)
-    judged = joint.judge(network, rows, sequences)
-    truth = sequences.labels > 0
-    own, auc = {}, {}
-    for m, name in enumerate(MODALITIES):
-        own[name] = (1.0, 0.0)
-        if encoders.is_learnable(kept[name]):
-            with torch.inference_mode():
-                logits = network.fusion.heads[m](rows.windows[m])[0]
-            own[name] = platt(logits, rows.labels[m] > 0)
-            auc[name] = roc_auc((rows.labels[m] > 0).numpy(), logits.numpy())
-    lines = [own[name] for name in MODALITIES]
-    made, logits = calibrate(judged, sequences.present[:, -1], truth, lines, recipe.fusion.late)
-    auc["composed"] = roc_auc(truth.numpy(), logits.numpy())
-    # `sigmoid(scale * logit + bias)` is a probability; from the threshold on, a window is an anomaly.
-    threshold = choose_threshold(torch.sigmoid(logits)[~truth].numpy(), recipe.false_alarm_share)
-    return {
-        "calibration": {
-            "anomaly": (made.scale, made.bias),
-            "late": made.late,
-            "modalities": own,
-            "threshold": threshold,
-        },
-        "validation_auc": {name: round(value, 4) for name, value in auc.items()},
-    }

@@ -44,7 +44,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def learn(
     path: Path,
     data: Path | None,
-    runs: dict[Path, int | None],
+    runs: dict[Path, dict[str, int]],
     progress: Progress,
     say: Callable[[str], None],
     *,
@@ -56,7 +56,7 @@ def learn(
     Args:
         path: of the recipe; or of labelled files, learned from by the defaults.
         data: what its labels files are relative to, if not to the recipe.
-        runs: the seed of each run, by its folder; None is the recipe's.
+        runs: what each run has otherwise than the recipe, by its folder: `seed`, or `folds` and `fold`.
         progress: told of every file and every step.
         say: told of what is left out, and of what is about to happen.
         is_strict: whether a file that cannot be read is an error.
@@ -70,22 +70,20 @@ def learn(
         SourceError: `is_strict`, and a file cannot be read.
     """
     recipe = _recipe(path, data, changes)
-    recipes = {
-        folder: recipe if seed is None else recipe.model_copy(update={"seed": seed}) for folder, seed in runs.items()
-    }
+    recipes = {folder: recipe.model_copy(update=part) for folder, part in runs.items()}
     with parallel.joined():
-        for folder, seeded in recipes.items():
-            _check_folder(folder, seeded)
+        for folder, own in recipes.items():
+            _check_folder(folder, own)
         check_sides(recipe)
         spec = recipe.spec
         tokenizer = open_tokenizer(find_tokenizer(recipe.text.weights), spec)
         gathered = pools(recipe.data, spec, tokenizer, progress, say, is_strict=is_strict)
         moving = actions(recipe.video.actions, spec, progress, say, is_strict=is_strict)
-        return [train(seeded, gathered, folder, progress, say, moving) for folder, seeded in recipes.items()]
+        return [train(own, gathered, folder, progress, say, moving) for folder, own in recipes.items()]
 
 
 def spread(reports: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Mean and standard deviation over seeds of each validation AUC, by modality."""
+    """Mean and standard deviation over runs of each validation AUC, by modality."""
     names = [name for name in reports[0]["validation_auc"] if all(name in r["validation_auc"] for r in reports)]
     values = {name: [report["validation_auc"][name] for report in reports] for name in names}
     return {name: {"mean": fmean(found), "deviation": stdev(found)} for name, found in values.items()}

@@ -68,6 +68,10 @@ def train(
     data: Annotated[Path | None, typer.Option(help="Folder the recipe's labels files are relative to.")] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
     seeds: Annotated[str | None, typer.Option(help="Several, as 0,1,2: a run of each in RUN/seed-0 …")] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(min=2, help="Cross-validate in so many parts: a run of each in RUN/fold-0 …"),
+    ] = None,
     changes: Annotated[
         list[str] | None, typer.Option("--set", help="KEY=VALUE of the recipe, as video.epochs=8; may be repeated.")
     ] = None,
@@ -78,7 +82,7 @@ def train(
     learning = _training("train")
     # Of the processes that torchrun starts, one tells.
     out.quiet = err.quiet = not learning.parallel.is_first()
-    runs = _runs(to, seed, seeds)
+    runs = _runs(to, seed, seeds, folds)
     with progress_bar() as bar:
         tasks: dict[str, Any] = {}
 
@@ -187,17 +191,22 @@ def verify(
     check(opened, [agreement.parity for agreement in found])
 
 
-def _runs(to: Path, seed: int | None, seeds: str | None) -> dict[Path, int | None]:
-    """The seed of each run, by its folder."""
+def _runs(to: Path, seed: int | None, seeds: str | None, folds: int | None) -> dict[Path, dict[str, int]]:
+    """What each run has otherwise than the recipe, by its folder."""
+    given = {} if seed is None else {"seed": seed}
+    if folds is not None:
+        if seeds is not None:
+            raise ConfigError("train: --folds and --seeds: both; give one of them")
+        return {to / f"fold-{fold}": given | {"folds": folds, "fold": fold} for fold in range(folds)}
     if seeds is None:
-        return {to: seed}
+        return {to: given}
     try:
         numbers = [int(part) for part in seeds.split(",")]
     except ValueError:
         raise ConfigError(f"train: --seeds {seeds}: not whole numbers; write them as 0,1,2") from None
     if len(set(numbers)) < 2 or len(set(numbers)) < len(numbers):
         raise ConfigError(f"train: --seeds {seeds}: fewer than two, or one twice; write them as 0,1,2")
-    return {to / f"seed-{number}": number for number in numbers}
+    return {to / f"seed-{number}": {"seed": number} for number in numbers}
 
 
 def _auc_lines(report: dict[str, Any], run: Path) -> str:
@@ -207,7 +216,7 @@ def _auc_lines(report: dict[str, Any], run: Path) -> str:
 
 def _spread_lines(spread: dict[str, dict[str, float]], runs: list[Path]) -> str:
     figures = ", ".join(f"{name} {auc['mean']:.3f} ± {auc['deviation']:.3f}" for name, auc in spread.items())
-    return f"validation AUC of {len(runs)} seeds: {figures}\nnext: heed export {runs[0]} --out BUNDLE"
+    return f"validation AUC of {len(runs)} runs: {figures}\nnext: heed export {runs[0]} --out BUNDLE"
 
 
 def _named_file(text: str) -> tuple[str, Path]:

@@ -58,6 +58,7 @@ def heed(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> 
         (["subscribe", "--redis", f"http://:{PASSWORD}@a"], 1, "redis: not a Redis URL; write redis://"),
         (["train", "a.toml", "--out", "run", "--seeds", "0,a"], 2, "train: --seeds 0,a: not whole numbers; write them"),
         (["train", "a.toml", "--out", "run", "--seeds", "1,1"], 2, "train: --seeds 1,1: fewer than two, or one twice;"),
+        (["train", "a.toml", "--out", "run", "--seeds", "0,1", "--folds", "2"], 2, "train: --folds and --seeds: both;"),
         (["evaluate", "none.csv"], 2, "labels: none.csv: No such file or directory; name an existing CSV file"),
     ],
 )
@@ -66,6 +67,17 @@ def test_a_wrong_command_is_told_in_one_line(heed: Heed, words: list[str], exit_
     assert (result.exit_code, result.out) == (exit_code, "")
     assert result.err.startswith(f"heed: {said}")
     assert result.err.count("\n") == 1
+
+
+def test_each_fold_is_a_run_of_its_own(heed: Heed, tmp_path: Path) -> None:
+    (tmp_path / "text.mp4").write_text("It is a text.")
+    (tmp_path / "labels.csv").write_text("path,start_seconds,end_seconds,label\ntext.mp4,,,fight\n")
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('[[data]]\nlabels = "labels.csv"\n')
+    result = heed("train", str(recipe), "--out", str(tmp_path / "runs"), "--seed", "7", "--folds", "3")
+    assert "no file could be used" in result.err
+    begun = [json.loads(path.read_text()) for path in sorted(tmp_path.glob("runs/*/recipe.json"))]
+    assert [(run["seed"], run["folds"], run["fold"]) for run in begun] == [(7, 3, 0), (7, 3, 1), (7, 3, 2)]
 
 
 @pytest.mark.parametrize(

@@ -63,9 +63,9 @@ def test_the_card_has_a_row_for_each_set_of_figures(tiny_bundle: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seeds", "told"), [([0], "by a run that kept it"), ([0, 1], "by 2 runs, in the mean, that kept")]
+    ("runs", "told"), [(["first"], "by a run that kept it"), (["a", "b"], "by 2 runs, together, that kept")]
 )
-def test_the_card_says_whose_validation_it_was(tiny_bundle: Path, seeds: list[int], told: str) -> None:
+def test_the_card_says_whose_validation_it_was(tiny_bundle: Path, runs: list[str], told: str) -> None:
     manifest = open_bundle(tiny_bundle).manifest
     assert told not in model_card(manifest)
-    assert told in model_card(manifest.model_copy(update={"training": manifest.training | {"refit": seeds}}))
+    assert told in model_card(manifest.model_copy(update={"training": manifest.training | {"refit": runs}}))

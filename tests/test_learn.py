@@ -24,7 +24,14 @@ def unreadable(tmp_path: Path) -> Path:
 
 
 def begin(recipe: Path, out: Path, seed: int | None = None, *, is_strict: bool = False) -> None:
-    learn(recipe, None, {out: seed}, lambda *_: None, lambda _: None, is_strict=is_strict)
+    learn(
+        recipe,
+        None,
+        {out: {} if seed is None else {"seed": seed}},
+        lambda *_: None,
+        lambda _: None,
+        is_strict=is_strict,
+    )
 
 
 def test_a_run_goes_on_with_another_precision_but_with_no_other_recipe(unreadable: Path, tmp_path: Path) -> None:
@@ -38,7 +45,7 @@ def test_a_run_goes_on_with_another_precision_but_with_no_other_recipe(unreadabl
 
 def test_a_changed_key_makes_another_recipe(unreadable: Path, tmp_path: Path) -> None:
     def begin_changed(*changes: str) -> None:
-        learn(unreadable, None, {tmp_path / "run": None}, lambda *_: None, lambda _: None, changes=changes)
+        learn(unreadable, None, {tmp_path / "run": {}}, lambda *_: None, lambda _: None, changes=changes)
 
     for changes in (("video.epochs=3",), ("video.epochs=3", "precision=fp32")):
         with pytest.raises(LabelsError, match="no file could be used"):

@@ -3,14 +3,15 @@
 import csv
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 from tiny import tiny_pools, tiny_recipe
 
 from models.errors import RecipeError, TrainingError, WeightsError
@@ -18,6 +19,7 @@ from models.fit import Progress
 from models.fusion import Concatenation
 from models.network import Network, load_network
 from models.plan import AudioPlan, FusionPlan, VideoPlan
+from models.statistics import platt
 from models.train import read_run, train
 
 SHORT = FusionPlan(layers=1, heads=2, align_epochs=1, epochs=2, sequences=32, batch=16)
@@ -196,26 +198,41 @@ def test_a_folder_of_seeds_teaches_as_its_runs_do(tmp_path: Path) -> None:
 def test_a_refit_learns_from_everything_and_keeps_the_calibration(run: Path, tmp_path: Path) -> None:
     pools, refit = tiny_pools(count=24, only=("audio",)), RECIPE.model_copy(update={"refit": run})
     report, first = train(refit, pools, tmp_path, silent), read_run(run)[1]
-    assert report["refit"] == [RECIPE.seed]
+    assert report["refit"] == [run.name]
     assert "refit" not in first
-    assert all(report[key] == first[key] for key in ("calibration", "validation_auc"))
+    assert json.loads(json.dumps(report["calibration"])) == first["calibration"]
+    assert report["validation_auc"] == first["validation_auc"]
     normal = int((pools["audio"].labels == 0).sum())
     assert report["windows"]["train"]["audio"] == f"{normal} normal and {len(pools['audio']) - normal} anomalous"
     assert not all(torch.equal(value, state(run)[key]) for key, value in state(tmp_path).items())
 
 
-def test_a_refit_after_several_seeds_has_their_mean_calibration(tmp_path: Path) -> None:
-    pools = tiny_pools(count=24, only=("audio",))
-    for seed in (1, 2):
-        train(RECIPE.model_copy(update={"seed": seed}), pools, tmp_path / f"runs/seed-{seed}", silent)
-    refit = RECIPE.model_copy(update={"refit": tmp_path / "runs"})
+def test_a_refit_after_folds_is_calibrated_by_every_recording(tmp_path: Path) -> None:
+    pools, logits, truths = tiny_pools(count=24, only=("audio",)), [], []
+    for fold in (0, 1):
+        told = BRIEF.model_copy(update={"folds": 2, "fold": fold, "fusion": QUICK})
+        folder = tmp_path / f"runs/fold-{fold}"
+        train(told, pools, folder, silent)
+        kept = pools["audio"].split_fold(2, fold)[1]
+        network = load_network(folder / "network.pt")
+        with torch.inference_mode():
+            logits += network.fusion.heads[1](network.audio(kept.inputs[0]))[0].tolist()
+        truths += (kept.labels > 0).tolist()
+    refit = BRIEF.model_copy(update={"refit": tmp_path / "runs", "fusion": QUICK})
     report = train(refit, pools, tmp_path / "all", silent)
-    firsts = [read_run(tmp_path / f"runs/seed-{seed}")[1]["calibration"] for seed in (1, 2)]
-    assert report["refit"] == [1, 2]
-    assert report["calibration"]["threshold"] == pytest.approx(np.mean([first["threshold"] for first in firsts]))
-    lines = [first["modalities"]["audio"] for first in firsts]
-    np.testing.assert_allclose(report["calibration"]["modalities"]["audio"], np.mean(lines, axis=0))
-    assert lines[0] != lines[1]
+    assert report["refit"] == ["fold-0", "fold-1"]
+    assert len(logits) == len(pools["audio"])
+    assert report["validation_auc"]["audio"] == pytest.approx(roc_auc_score(truths, logits), abs=1e-4)
+    assert report["calibration"]["modalities"]["audio"] == pytest.approx(
+        platt(torch.tensor(logits), torch.tensor(truths)), rel=1e-3
+    )
+
+
+def test_a_run_without_its_verdicts_cannot_calibrate_another(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "first", ignore=shutil.ignore_patterns("verdicts.pt"))
+    refit = RECIPE.model_copy(update={"refit": tmp_path / "first"})
+    with pytest.raises(WeightsError, match=r"run: .*/verdicts\.pt: not there; the run is of an earlier version; give"):
+        train(refit, tiny_pools(count=24, only=("audio",)), tmp_path / "all", silent)
 
 
 def test_only_a_run_of_the_same_recipe_is_fitted_anew(run: Path, tmp_path: Path) -> None:
