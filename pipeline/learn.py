@@ -50,6 +50,7 @@ def learn(
     *,
     is_strict: bool = False,
     changes: Sequence[str] = (),
+    last: Path | None = None,
 ) -> list[dict[str, Any]]:
     """Trains by a recipe, or goes on with the runs that the folders hold; torchrun may have started this.
 
@@ -61,9 +62,10 @@ def learn(
         say: told of what is left out, and of what is about to happen.
         is_strict: whether a file that cannot be read is an error.
         changes: of the recipe, `key=value` each.
+        last: folder of one run more that learns from everything, taught and calibrated by the runs beside it.
 
     Returns:
-        What `run.json` of each run holds.
+        What `run.json` of each run holds, that of `last` at the end.
 
     Raises:
         RecipeError, LabelsError, WeightsError, TrainingError, StorageError: see `models.train.train`.
@@ -71,6 +73,8 @@ def learn(
     """
     recipe = _recipe(path, data, changes)
     recipes = {folder: recipe.model_copy(update=part) for folder, part in runs.items()}
+    if last is not None:
+        recipes[last] = next(iter(recipes.values())).after(last.parent.resolve())
     with parallel.joined():
         for folder, own in recipes.items():
             _check_folder(folder, own)

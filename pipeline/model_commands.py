@@ -70,7 +70,7 @@ def train(
     seeds: Annotated[str | None, typer.Option(help="Several, as 0,1,2: a run of each in RUN/seed-0 …")] = None,
     folds: Annotated[
         int | None,
-        typer.Option(min=2, help="Cross-validate in so many parts: a run of each in RUN/fold-0 …"),
+        typer.Option(min=2, help="Cross-validate: a run of each part in RUN/fold-0 …, one of everything in RUN/all."),
     ] = None,
     changes: Annotated[
         list[str] | None, typer.Option("--set", help="KEY=VALUE of the recipe, as video.epochs=8; may be repeated.")
@@ -82,7 +82,7 @@ def train(
     learning = _training("train")
     # Of the processes that torchrun starts, one tells.
     out.quiet = err.quiet = not learning.parallel.is_first()
-    runs = _runs(to, seed, seeds, folds)
+    runs, last = _runs(to, seed, seeds, folds), to / "all" if folds else None
     with progress_bar() as bar:
         tasks: dict[str, Any] = {}
 
@@ -99,12 +99,13 @@ def train(
             lambda line: err.print(f"heed: {line}"),
             is_strict=strict,
             changes=changes or (),
+            last=last,
         )
     if len(reports) == 1:
         found, lines = reports[0], _auc_lines(reports[0], to)
     else:
-        found = {"spread": learning.spread(reports), "runs": reports}
-        lines = _spread_lines(found["spread"], list(runs))
+        found = {"spread": learning.spread(reports[: len(runs)]), "runs": reports}
+        lines = _spread_lines(found["spread"], len(runs), last or next(iter(runs)))
     if not as_json:
         out.print(lines)
     elif learning.parallel.is_first():
@@ -214,9 +215,9 @@ def _auc_lines(report: dict[str, Any], run: Path) -> str:
     return f"validation AUC: {figures}\nnext: heed export {run} --out BUNDLE"
 
 
-def _spread_lines(spread: dict[str, dict[str, float]], runs: list[Path]) -> str:
+def _spread_lines(spread: dict[str, dict[str, float]], num_runs: int, run: Path) -> str:
     figures = ", ".join(f"{name} {auc['mean']:.3f} ± {auc['deviation']:.3f}" for name, auc in spread.items())
-    return f"validation AUC of {len(runs)} runs: {figures}\nnext: heed export {runs[0]} --out BUNDLE"
+    return f"validation AUC of {num_runs} runs: {figures}\nnext: heed export {run} --out BUNDLE"
 
 
 def _named_file(text: str) -> tuple[str, Path]:

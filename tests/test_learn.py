@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from compose_files import tone, write_sound
 
 from models.errors import RecipeError, StorageError
 from models.recipe import Recipe
@@ -80,6 +81,44 @@ def test_a_folder_of_clips_is_learned_from_without_a_recipe(tmp_path: Path) -> N
     recipe = Recipe.model_validate_json((tmp_path / "run" / "recipe.json").read_text())
     assert (recipe.name, recipe.labels) == ("clips", ("fight",))
     assert [data.labels for data in recipe.data] == [tmp_path / "clips"]
+
+
+SOUNDS = """
+[video]
+epochs = 0
+[audio]
+hidden = 16
+epochs = 1
+draws = 16
+batch = 8
+[text]
+weights = "random"
+bert = { vocab_size = 30522, hidden_size = 32, num_hidden_layers = 1, num_attention_heads = 2, intermediate_size = 64 }
+epochs = 0
+[fusion]
+align_epochs = 0
+epochs = 0
+[[data]]
+labels = "labels.csv"
+"""
+
+
+def test_after_the_folds_one_run_learns_from_everything(tmp_path: Path) -> None:
+    rows = [f"{kind}{number}.flac,,,{kind},{kind}{number}" for kind in ("normal", "siren") for number in range(6)]
+    for number in range(6):
+        write_sound(tmp_path / f"normal{number}.flac", tone(200 + 20 * number, 2, 0.3))
+        write_sound(tmp_path / f"siren{number}.flac", tone(2000 + 200 * number, 2, 0.3))
+    (tmp_path / "labels.csv").write_text("\n".join(["path,start_seconds,end_seconds,label,group", *rows]) + "\n")
+    recipe, runs = tmp_path / "recipe.toml", tmp_path / "runs"
+    recipe.write_text(SOUNDS)
+    folds = {runs / f"fold-{fold}": {"seed": 3, "folds": 2, "fold": fold} for fold in (0, 1)}
+    *apart, last = learn(recipe, None, folds, lambda *_: None, lambda _: None, last=runs / "all")
+    kept = [report["windows"]["validation"]["audio"] for report in apart]
+    assert kept == ["3 normal and 3 anomalous"] * 2
+    assert last["refit"] == ["fold-0", "fold-1"]
+    assert last["windows"]["train"]["audio"] == "6 normal and 6 anomalous"
+    begun = Recipe.model_validate_json((runs / "all" / "recipe.json").read_text())
+    assert (begun.seed, begun.folds, begun.audio.teachers) == (3, 0, (runs,))
 
 
 def test_a_folder_of_normal_clips_alone_is_told(tmp_path: Path) -> None:
