@@ -15,7 +15,8 @@ class Judgement(NamedTuple):
     anomaly: Tensor
     """Logit (B,)."""
     classes: Tensor
-    """Logits (B, C) of the kinds of anomaly."""
+    """Log-probabilities (B, C) of the kinds of anomaly: what each present modality takes it for, weighed by how much it
+    is the one that says so."""
     modalities: Tensor
     """Logits (B, M) of each modality's token of the present window, by itself."""
 
@@ -64,13 +65,26 @@ def _entries(size: int) -> nn.ModuleList:
     return nn.ModuleList([nn.Sequential(projection, nn.LayerNorm(size)) for projection in projections])
 
 
+def _own(heads: nn.ModuleList, now: Tensor) -> tuple[Tensor, Tensor]:
+    """What each modality says by its token of the present window (B, M, D): logits (B, M), and of kinds (B, M, C)."""
+    said = [head(now[:, i]) for i, head in enumerate(heads)]
+    return torch.stack([anomaly for anomaly, _ in said], dim=1), torch.stack([kinds for _, kinds in said], dim=1)
+
+
+def _kinds(own: Tensor, kinds: Tensor, present: Tensor) -> Tensor:
+    """Log-probabilities (B, C) of kinds: each modality's (B, M, C), weighed by its share in the smooth maximum."""
+    share = torch.where(present, own, -1e4).log_softmax(dim=1)
+    return (share[:, :, None] + torch.where(present[:, :, None], kinds, 0.0).log_softmax(dim=2)).logsumexp(dim=1)
+
+
 class Fusion(nn.Module):
     """Causal by construction: the present window is the last of K, nothing later exists.
 
     A modality that is missing now is told by a learned token; one missing earlier is masked. The judgement is read
     from a CLS token, so that it depends on no single modality being there. It is a correction to the smooth maximum of
     what each present modality says by itself: an anomaly is mostly shown by one of them, and that need not be learned.
-    Where one modality is all there is, nothing is there to fuse, and its own word stands uncorrected.
+    Where one modality is all there is, nothing is there to fuse, and its own word stands uncorrected. Which kind of
+    anomaly it is, those say who say that there is one.
 
     Source: ViT's CLS read-out (Dosovitskiy et al. 2021), modality dropout and missing tokens (Ma et al., CVPR 2022).
     """
@@ -85,9 +99,9 @@ class Fusion(nn.Module):
         self.cls = nn.Parameter(torch.randn(1, 1, size) * 0.02)
         self.blocks = nn.ModuleList([Block(size, num_heads, dropout) for _ in range(num_layers)])
         self.norm = nn.LayerNorm(size)
-        self.head = Head(spec)
-        nn.init.zeros_(self.head.anomaly.weight)
-        nn.init.zeros_(self.head.anomaly.bias)
+        self.head = nn.Linear(size, 1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
         self.nothing = nn.Parameter(torch.tensor([-3.0]))
         self.heads = nn.ModuleList([Head(spec) for _ in MODALITIES])
 
@@ -98,7 +112,7 @@ class Fusion(nn.Module):
             tokens: (B, K, M, D), oldest window first; what is not present may hold anything finite.
             present: bool (B, K, M).
         """
-        modalities = torch.stack([head(tokens[:, -1, i])[0] for i, head in enumerate(self.heads)], dim=1)
+        modalities, kinds = _own(self.heads, tokens[:, -1])
         x = torch.stack([entry(tokens[:, :, i]) for i, entry in enumerate(self.entries)], dim=2)
         x = torch.where(present[..., None], x, self.missing) + self.modality + self.age
         visible = torch.cat([present[:, :-1], torch.ones_like(present[:, -1:])], dim=1).flatten(1)  # (B, K * M)
@@ -107,10 +121,11 @@ class Fusion(nn.Module):
         x = torch.cat([self.cls.expand(x.shape[0], -1, -1), x.flatten(1, 2)], dim=1)  # (B, 1 + K * M, D)
         for block in self.blocks:
             x = block(x, bias)
-        correction, classes = self.head(self.norm(x[:, 0]))
+        correction = self.head(self.norm(x[:, 0]))[:, 0]
         own = torch.where(present[:, -1], modalities, -1e4)
         loudest = torch.cat([own, self.nothing.expand(x.shape[0], 1)], dim=1).logsumexp(dim=1)
         several = present[:, -1].sum(dim=1) > 1
+        classes = _kinds(modalities, kinds, present[:, -1])
         return Judgement(loudest + torch.where(several, correction, 0.0), classes, modalities)
 
 
@@ -127,7 +142,7 @@ class Concatenation(nn.Module):
         self.feed = nn.Sequential(
             nn.Linear(num_modalities * (size + 1), size), nn.GELU(), nn.Dropout(dropout), nn.LayerNorm(size)
         )
-        self.head = Head(spec)
+        self.head = nn.Linear(size, 1)
         self.heads = nn.ModuleList([Head(spec) for _ in MODALITIES])
 
     def forward(self, tokens: Tensor, present: Tensor) -> Judgement:
@@ -138,7 +153,7 @@ class Concatenation(nn.Module):
             present: bool (B, K, M).
         """
         now, here = tokens[:, -1], present[:, -1]
-        modalities = torch.stack([head(now[:, i])[0] for i, head in enumerate(self.heads)], dim=1)
+        modalities, kinds = _own(self.heads, now)
         parts = torch.stack([entry(now[:, i]) for i, entry in enumerate(self.entries)], dim=1) * here[..., None]
-        anomaly, classes = self.head(self.feed(torch.cat([parts.flatten(1), here.float()], dim=1)))
-        return Judgement(anomaly, classes, modalities)
+        anomaly = self.head(self.feed(torch.cat([parts.flatten(1), here.float()], dim=1)))[:, 0]
+        return Judgement(anomaly, _kinds(modalities, kinds, here), modalities)

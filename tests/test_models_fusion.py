@@ -15,6 +15,7 @@ from models.spec import MODALITIES, Spec
 SPEC = Spec(context=4, token_size=16)
 torch.manual_seed(0)
 FUSION = Fusion(SPEC, num_layers=2, num_heads=2).eval()
+torch.nn.init.normal_(FUSION.head.weight)  # it corrects nothing before it has learned
 CONCATENATION = Concatenation(SPEC).eval()
 
 
@@ -74,7 +75,7 @@ def test_a_modality_alone_is_not_corrected(modality: int) -> None:
     alone[:, -1, modality] = True
     present = [everything(), alone]
     before = [judge(tokens(0), each).anomaly for each in present]
-    with _changed(FUSION.head.anomaly.bias):
+    with _changed(FUSION.head.bias):
         changed, same_as_before = [judge(tokens(0), each).anomaly for each in present]
     assert not torch.equal(before[0], changed)
     assert torch.equal(before[1], same_as_before)

@@ -38,7 +38,7 @@ def tiny_recipe(**changes: Any) -> Recipe:
         "video": VideoPlan(width=0.125, epochs=1, draws=4, batch=4),
         "audio": AudioPlan(hidden=16, epochs=1, draws=8, batch=4),
         "text": TextPlan(weights="random", bert=BERT, epochs=1, draws=8, batch=4),
-        "fusion": FusionPlan(layers=1, heads=2, align_epochs=1, epochs=1, sequences=16, batch=8, rate=2e-3),
+        "fusion": FusionPlan(layers=1, heads=2, align_epochs=1, epochs=1, sequences=16, batch=8, rate=2e-2),
     }
     return Recipe(**plans | changes)
 
