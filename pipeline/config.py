@@ -115,7 +115,7 @@ class EventConfig(Section):
 
     confirm_windows: int = Field(default=2, ge=1)
     """Windows in a row at or over the threshold that begin an event."""
-    release: float = Field(default=0.7, gt=0, le=1)
+    release: float = Field(default=0.8, gt=0, le=1)
     """An event ends below `release * threshold`: hysteresis, so that a score at the edge does not flicker."""
     merge_seconds: Seconds = 5
     """An event ends when its scores stayed low this long; what comes sooner belongs to it."""
