@@ -77,7 +77,7 @@ def test_each_fold_is_a_run_of_its_own(heed: Heed, tmp_path: Path) -> None:
     result = heed("train", str(recipe), "--out", str(tmp_path / "runs"), "--seed", "7", "--folds", "3")
     assert "no file could be used" in result.err
     begun = [json.loads(path.read_text()) for path in sorted(tmp_path.glob("runs/*/recipe.json"))]
-    assert [(run["seed"], run["folds"], run["fold"]) for run in begun] == [(7, 3, 0), (7, 3, 1), (7, 3, 2)]
+    assert [(run["seed"], run["folds"], run["fold"]) for run in begun] == [(7, 0, 0), (7, 3, 0), (7, 3, 1), (7, 3, 2)]
 
 
 @pytest.mark.parametrize(
