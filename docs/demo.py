@@ -1,6 +1,6 @@
 """Takes the picture of `heed demo` for the README: `python docs/demo.py`."""
 
-import os
+import io
 import sys
 import tempfile
 import threading
@@ -16,7 +16,7 @@ from alerts.alert import Alert  # noqa: E402
 from pipeline.config import Config, SourceConfig  # noqa: E402
 from pipeline.demo.play import SOURCE  # noqa: E402
 from pipeline.demo.screen import screen  # noqa: E402
-from pipeline.demo.state import DemoState, with_alert, with_window  # noqa: E402
+from pipeline.demo.view import DemoView  # noqa: E402
 from pipeline.engine import open_runtime  # noqa: E402
 from pipeline.run import watch  # noqa: E402
 from pipeline.scene import demo_scene, render  # noqa: E402
@@ -30,29 +30,27 @@ AT_SECONDS = 49.0
 
 def main() -> None:
     """Watches the scene as fast as the machine goes, and draws the screen of one moment."""
-    state, stopped = DemoState(demo_scene()), threading.Event()
+    console = Console(
+        record=True, width=WIDTH, height=HEIGHT, force_terminal=True, color_system="truecolor", file=io.StringIO()
+    )
+    view, stopped = DemoView(demo_scene(), console), threading.Event()
 
     def seen(window: Window, scores: Scores) -> None:
-        nonlocal state
-        if state.seconds < AT_SECONDS:
-            state = with_window(state, window, scores)
+        if view.state.seconds < AT_SECONDS:
+            view.window(window, scores)
         else:
             stopped.set()
 
     def told(alert: Alert) -> None:
-        nonlocal state
         if not stopped.is_set():
-            state = with_alert(state, alert)
+            view.alert(alert)
 
-    with tempfile.TemporaryDirectory() as folder, Path(os.devnull).open("w") as nowhere:
+    with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "street.mkv"
         render(demo_scene(), path)
         config = Config(source=(SourceConfig(name=SOURCE, url=SecretStr(str(path)), pace="auto"),))
         watch(config, open_runtime(config.engine), told, stopped, observe=seen)
-        console = Console(
-            record=True, width=WIDTH, height=HEIGHT, force_terminal=True, color_system="truecolor", file=nowhere
-        )
-        console.print(screen(state, WIDTH, HEIGHT))
+    console.print(screen(view.state, WIDTH, HEIGHT))
     console.save_svg(str(FOLDER / "demo.svg"), title="heed demo")
 
 

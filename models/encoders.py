@@ -31,11 +31,10 @@ def stages(
     teachers: Mapping[str, Sequence[Network]],
 ) -> list[Stage]:
     """A stage for every encoder that has both normal and anomalous windows to learn from."""
-    plans: dict[str, EncoderPlan] = {"video": recipe.video, "audio": recipe.audio, "text": recipe.text}
     return [
-        _stage(network, name, train[name], validation[name], plans[name], recipe, teachers.get(name, ()))
-        for name in MODALITIES
-        if is_learnable(train[name]) and plans[name].epochs
+        _stage(network, name, train[name], validation[name], plan, recipe, teachers.get(name, ()))
+        for name, plan in recipe.encoders.items()
+        if is_learnable(train[name]) and plan.epochs
     ]
 
 
@@ -46,7 +45,7 @@ def is_learnable(pool: Pool) -> bool:
 
 def has_learned(name: str, train: Pool, recipe: Recipe) -> bool:
     """Whether what a modality says by itself was learned in a stage of its own, in this run or one before."""
-    return is_learnable(train) and (getattr(recipe, name).epochs > 0 or recipe.begin is not None)
+    return is_learnable(train) and (recipe.encoders[name].epochs > 0 or recipe.begin is not None)
 
 
 def augmented(

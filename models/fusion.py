@@ -71,10 +71,16 @@ def _own(heads: nn.ModuleList, now: Tensor) -> tuple[Tensor, Tensor]:
     return torch.stack([anomaly for anomaly, _ in said], dim=1), torch.stack([kinds for _, kinds in said], dim=1)
 
 
+def _audible(modalities: Tensor, present: Tensor) -> Tensor:
+    """What each modality says (B, M), silent where there is none."""
+    return torch.where(present, modalities, -1e4)
+
+
 def _kinds(own: Tensor, kinds: Tensor, present: Tensor) -> Tensor:
     """Log-probabilities (B, C) of kinds: each modality's (B, M, C), weighed by its share in the smooth maximum."""
-    share = torch.where(present, own, -1e4).log_softmax(dim=1)
-    return (share[:, :, None] + torch.where(present[:, :, None], kinds, 0.0).log_softmax(dim=2)).logsumexp(dim=1)
+    return (
+        own.log_softmax(dim=1)[:, :, None] + torch.where(present[:, :, None], kinds, 0.0).log_softmax(dim=2)
+    ).logsumexp(dim=1)
 
 
 class Fusion(nn.Module):
@@ -122,10 +128,10 @@ class Fusion(nn.Module):
         for block in self.blocks:
             x = block(x, bias)
         correction = self.head(self.norm(x[:, 0]))[:, 0]
-        own = torch.where(present[:, -1], modalities, -1e4)
+        own = _audible(modalities, present[:, -1])
         loudest = torch.cat([own, self.nothing.expand(x.shape[0], 1)], dim=1).logsumexp(dim=1)
         several = present[:, -1].sum(dim=1) > 1
-        classes = _kinds(modalities, kinds, present[:, -1])
+        classes = _kinds(own, kinds, present[:, -1])
         return Judgement(loudest + torch.where(several, correction, 0.0), classes, modalities)
 
 
@@ -156,4 +162,4 @@ class Concatenation(nn.Module):
         modalities, kinds = _own(self.heads, now)
         parts = torch.stack([entry(now[:, i]) for i, entry in enumerate(self.entries)], dim=1) * here[..., None]
         anomaly = self.head(self.feed(torch.cat([parts.flatten(1), here.float()], dim=1)))[:, 0]
-        return Judgement(anomaly, _kinds(modalities, kinds, here), modalities)
+        return Judgement(anomaly, _kinds(_audible(modalities, here), kinds, here), modalities)

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from models.errors import RecipeError
 from models.plan import ActionsPlan, AudioPlan, Data, EncoderPlan, FusionPlan, Plan, Section, TextPlan, VideoPlan
-from models.spec import MODALITIES, Spec
+from models.spec import Spec
 
 
 class Recipe(Section):
@@ -60,10 +60,16 @@ class Recipe(Section):
         """What the networks take and give."""
         return Spec(frame_size=self.video.size, context=self.fusion.context, labels=self.labels)
 
+    @property
+    def encoders(self) -> dict[str, EncoderPlan]:
+        """The plan of each modality's encoder."""
+        return {"video": self.video, "audio": self.audio, "text": self.text}
+
     def after(self, runs: Path) -> "Recipe":
         """The same, learning from everything: taught and calibrated by a folder of runs that each kept a part aside."""
-        plans = {name: getattr(self, name) for name in MODALITIES}
-        taught = {name: plan.model_copy(update={"teachers": (*plan.teachers, runs)}) for name, plan in plans.items()}
+        taught = {
+            name: plan.model_copy(update={"teachers": (*plan.teachers, runs)}) for name, plan in self.encoders.items()
+        }
         return self.model_copy(update={"refit": runs, "folds": 0, "fold": 0, **taught})
 
 

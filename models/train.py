@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from itertools import chain
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from models import encoders, joint, parallel
+from models.calibration import calibration
 from models.environment import environment, process
 from models.errors import RecipeError, WeightsError
 from models.fit import Progress, Run, Stage
@@ -20,7 +21,7 @@ from models.recipe import Recipe
 from models.spec import MODALITIES
 from models.storage import write_whole
 from models.teacher import NUM_SOUNDS, Teacher
-from models.verdicts import Verdicts, calibration, load_verdicts, pooled, verdicts
+from models.verdicts import Verdicts, load_verdicts, pooled, verdicts
 
 FEW = 20
 """Windows of a side of validation under which its figures say little."""
@@ -73,10 +74,7 @@ def train(
     kept = {name: parts[1] for name, parts in split.items()}
     learned = pools if earlier else {name: parts[0] for name, parts in split.items()}
     _check(learned, kept, begun)
-    torch.manual_seed(recipe.seed)
-    network = begin_network(recipe.spec, _architecture(recipe), recipe.video.weights, recipe.text.weights)
-    if recipe.begin is not None:
-        begin_from(network, read_run(recipe.begin)[0])
+    network = _begun(recipe)
     run = _taught(network, learned, kept, actions, recipe, folder, progress, begun)
     said = pooled(list(earlier.values())) if earlier else verdicts(network, kept, recipe.seed)
     report = {
@@ -93,6 +91,15 @@ def train(
         said.save(folder / "verdicts.pt")
         write_whole(folder / "run.json", (json.dumps(report, indent=2) + "\n").encode())
     return report
+
+
+def _begun(recipe: Recipe) -> Network:
+    """The network before it has learned anything here."""
+    torch.manual_seed(recipe.seed)
+    network = begin_network(recipe.spec, _architecture(recipe), recipe.video.weights, recipe.text.weights)
+    if recipe.begin is not None:
+        begin_from(network, read_run(recipe.begin)[0])
+    return network
 
 
 def _taught(
@@ -128,15 +135,15 @@ def _taught(
 
 def _teachers(recipe: Recipe) -> dict[str, list[Network]]:
     """The networks that each modality's encoder is to imitate, on the device it learns on."""
-    named = {name: getattr(recipe, name).teachers for name in MODALITIES}
-    folders = {name: [run for folder in each for run in _runs(folder)] for name, each in named.items()}
-    networks = {folder: read_run(folder)[0].to(_device(recipe)) for folder in {*chain(*folders.values())}}
-    for name, each in folders.items():
-        for folder in each:
-            if networks[folder].spec.to_json() != recipe.spec.to_json():
+    load = cache(lambda folder: read_run(folder)[0].to(_device(recipe)))  # one run mostly teaches all modalities
+    teachers: dict[str, list[Network]] = {}
+    for name, plan in recipe.encoders.items():
+        for folder in (run for named in plan.teachers for run in _runs(named)):
+            if load(folder).spec.to_json() != recipe.spec.to_json():
                 complaint = f"train: {name}.teachers: {folder}: of other windows or labels"
                 raise WeightsError(f"{complaint}; name a run with this recipe's")
-    return {name: [networks[folder] for folder in each] for name, each in folders.items()}
+            teachers.setdefault(name, []).append(load(folder))
+    return teachers
 
 
 def _runs(folder: Path) -> list[Path]:
@@ -155,9 +162,10 @@ def _earlier(recipe: Recipe) -> dict[str, Verdicts]:
     measure it on.
     """
     folders = [] if recipe.refit is None else _runs(recipe.refit)
+    ours = {key: value for key, value in _described(recipe).items() if key not in _PARTS}
     for folder in folders:
         theirs = read_run(folder)[1]["recipe"]
-        if any(theirs.get(key) != value for key, value in _described(recipe).items() if key not in _PARTS):
+        if any(theirs.get(key) != value for key, value in ours.items()):
             raise RecipeError(
                 f"train: refit: {folder}: a run of another recipe; name one of this, or a folder of seeds or folds"
             )

@@ -1,22 +1,16 @@
-"""What networks say of windows that were kept aside, and how their judgement is calibrated by it."""
+"""What networks say of windows that were kept aside: it calibrates their judgement, or that of another run."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from models import joint
-from models.calibration import calibrate, choose_threshold
 from models.errors import WeightsError
-from models.fusion import Judgement
 from models.network import Network
 from models.pool import Pool
-from models.recipe import Recipe
-from models.spec import MODALITIES
-from models.statistics import platt, roc_auc
 from models.storage import save_whole
 
 
@@ -90,26 +84,3 @@ def verdicts(network: Network, kept: dict[str, Pool], seed: int) -> Verdicts:
         sequences.present[:, -1],
         sequences.labels > 0,
     )
-
-
-def calibration(said: Verdicts, recipe: Recipe) -> dict[str, Any]:
-    """Calibration, threshold and validation figures, as `run.json` has them."""
-    lines, auc = dict.fromkeys(MODALITIES, (1.0, 0.0)), {}
-    for name, logits, truth in zip(MODALITIES, said.own, said.truths, strict=True):
-        if truth.any() and not truth.all():
-            lines[name] = platt(logits, truth)
-            auc[name] = roc_auc(truth.numpy(), logits.numpy())
-    judged = Judgement(said.anomaly, torch.empty(0), said.modalities)
-    made, logits = calibrate(judged, said.present, said.truth, list(lines.values()), recipe.fusion.late)
-    auc["composed"] = roc_auc(said.truth.numpy(), logits.numpy())
-    # `sigmoid(scale * logit + bias)` is a probability; from the threshold on, a window is an anomaly.
-    threshold = choose_threshold(torch.sigmoid(logits)[~said.truth].numpy(), recipe.false_alarm_share)
-    return {
-        "calibration": {
-            "anomaly": (made.scale, made.bias),
-            "late": made.late,
-            "modalities": lines,
-            "threshold": threshold,
-        },
-        "validation_auc": {name: round(value, 4) for name, value in auc.items()},
-    }

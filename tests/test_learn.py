@@ -24,15 +24,8 @@ def unreadable(tmp_path: Path) -> Path:
     return path
 
 
-def begin(recipe: Path, out: Path, seed: int | None = None, *, is_strict: bool = False) -> None:
-    learn(
-        recipe,
-        None,
-        {out: {} if seed is None else {"seed": seed}},
-        lambda *_: None,
-        lambda _: None,
-        is_strict=is_strict,
-    )
+def begin(recipe: Path, out: Path, seed: int = 0, *, is_strict: bool = False) -> None:
+    learn(recipe, None, {out: {"seed": seed}}, lambda *_: None, lambda _: None, is_strict=is_strict)
 
 
 def test_a_run_goes_on_with_another_precision_but_with_no_other_recipe(unreadable: Path, tmp_path: Path) -> None:
