@@ -48,6 +48,8 @@ class Calibration(_Section):
     late: float = 0.0
     """Of the log-sum-exp of the present modalities' own calibrated logits. Bundles of 0.1.0 have none."""
     modalities: dict[str, Line]
+    prior: float = Field(default=0.5, gt=0, lt=1)
+    """Share of anomalous windows that the probabilities are for."""
 
 
 class Source(_Section):

@@ -107,6 +107,7 @@ def _manifest(network: Network, report: dict[str, Any], folder: Path, metrics: d
             anomaly=tuple(report["calibration"]["anomaly"]),
             late=report["calibration"]["late"],
             modalities={name: tuple(line) for name, line in report["calibration"]["modalities"].items()},
+            prior=report["calibration"]["prior"],
         ),
         data=tuple(Source(**material) for material in report["materials"]),
         metrics=metrics,

@@ -1,5 +1,6 @@
 """Logits to probabilities, and the probability from which on a window is an anomaly."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -28,7 +29,14 @@ class Joint(NamedTuple):
 
 
 def calibration(said: Verdicts, recipe: Recipe) -> dict[str, Any]:
-    """Calibration, threshold and validation figures, as `run.json` has them."""
+    """Calibration, threshold and validation figures, as `run.json` has them.
+
+    All probabilities are moved alike, from the share of anomalies in the composed sequences to the recipe's prior, and
+    the threshold with them: every decision stays.
+
+    Source:
+        Saerens et al., "Adjusting the Outputs of a Classifier to New a Priori Probabilities", 2002.
+    """
     lines, auc = dict.fromkeys(MODALITIES, (1.0, 0.0)), {}
     for name, logits, truth in zip(MODALITIES, said.own, said.truths, strict=True):
         if _has_both(truth):
@@ -36,13 +44,15 @@ def calibration(said: Verdicts, recipe: Recipe) -> dict[str, Any]:
             auc[name] = roc_auc(truth.numpy(), logits.numpy())
     made, logits = calibrate(said, list(lines.values()), recipe.fusion.late)
     auc["composed"] = roc_auc(said.truth.numpy(), logits.numpy())
+    moved = _log_odds(recipe.prior) - _log_odds(float(said.truth.float().mean()))
     # `sigmoid(scale * logit + bias)` is a probability; from the threshold on, a window is an anomaly.
-    threshold = choose_threshold(torch.sigmoid(logits)[~said.truth].numpy(), recipe.false_alarm_share)
+    threshold = choose_threshold(torch.sigmoid(logits + moved)[~said.truth].numpy(), recipe.false_alarm_share)
     return {
         "calibration": {
-            "anomaly": (made.scale, made.bias),
+            "anomaly": (made.scale, made.bias + moved * (1 - made.late)),
             "late": made.late,
-            "modalities": lines,
+            "prior": recipe.prior,
+            "modalities": {name: (scale, bias + moved) for name, (scale, bias) in lines.items()},
             "threshold": threshold,
         },
         "validation_auc": {name: round(value, 4) for name, value in auc.items()},
@@ -86,6 +96,10 @@ def choose_threshold(ordinary: NDArray[np.float32], share: float) -> float:
         share: of them that may be taken for an anomaly.
     """
     return float(np.clip(np.quantile(ordinary, 1 - share), 0.02, 0.98))
+
+
+def _log_odds(share: float) -> float:
+    return math.log(share / (1 - share))
 
 
 def _has_both(truth: Tensor) -> bool:

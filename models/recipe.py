@@ -33,6 +33,8 @@ class Recipe(Section):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     false_alarm_share: float = Field(default=0.02, gt=0, lt=1)
     """The threshold is set so that at most this share of ordinary validation windows reaches it."""
+    prior: float = Field(default=0.15, gt=0, lt=1)
+    """Share of anomalous windows that probabilities are made for: about what files of `heed compose` have."""
     labels: tuple[str, ...] = Spec().labels
     """Kinds of anomaly; rows with any other label are left out."""
     data: tuple[Data, ...] = ()

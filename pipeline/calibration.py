@@ -26,32 +26,37 @@ def labelled_windows(files: Iterable[ScoredFile]) -> list[LabelledWindow]:
     return [labelled for file in files for labelled in _labelled(file)]
 
 
-def calibration(windows: Sequence[LabelledWindow], reasons: Reasons) -> dict[str, Any]:
+def calibration(windows: Sequence[LabelledWindow], prior: float, reasons: Reasons) -> dict[str, Any]:
     """Of the fused score; of each modality by itself, where it is present; of each kind of anomaly beside normal."""
     kinds = sorted({kind for each in windows for kind in each.labels})
     beside_normal = {kind: [each for each in windows if not each.labels or kind in each.labels] for kind in kinds}
     return {
-        **window_honesty(windows, fused, "calibration", reasons),
+        "prior": prior,
+        **window_honesty(windows, fused, prior, "calibration", reasons),
         "binning": f"{NUM_BINS} bins of equal width from 0 to 1, without the empty ones",
         "bins": [asdict(each) for each in reliability_bins(*_told(windows, fused))],
         "by_modality": {
-            name: window_honesty(windows, other(name), f"calibration.by_modality.{name}", reasons)
+            name: window_honesty(windows, other(name), prior, f"calibration.by_modality.{name}", reasons)
             for name in MODALITIES
         },
         "by_label": {
-            kind: window_honesty(chosen, fused, f"calibration.by_label.{kind}", reasons)
+            kind: window_honesty(chosen, fused, prior, f"calibration.by_label.{kind}", reasons)
             for kind, chosen in beside_normal.items()
         },
     }
 
 
 def window_honesty(
-    windows: Iterable[LabelledWindow], probability: ScoreOf, key: str, reasons: Reasons
+    windows: Iterable[LabelledWindow], probability: ScoreOf, prior: float, key: str, reasons: Reasons
 ) -> dict[str, Any]:
-    """Counts, calibration error and Brier score over the windows that have this probability."""
+    """Counts, calibration error and Brier score over the windows that have this probability.
+
+    The error is told twice: of the probabilities as they are, made for a share `prior` of anomalies, and for the share
+    there is, as test files have far more of them than life.
+    """
     probabilities, positive = _told(windows, probability)
     counts = {"n": len(positive), "num_anomalies": int(positive.sum())}
-    return {**counts, **honesty(probabilities, positive, key, reasons)}
+    return {**counts, **honesty(probabilities, positive, prior, key, reasons)}
 
 
 def _told(windows: Iterable[LabelledWindow], probability: ScoreOf) -> tuple[Floats, Bools]:

@@ -13,7 +13,11 @@ from pipeline.scored import ScoredRow, ScoredWindow, ScoreOf, fused, other, row_
 
 
 def by_condition(
-    rows: Sequence[ScoredRow], windows: Sequence[LabelledWindow], threshold: float, reasons: Reasons
+    rows: Sequence[ScoredRow],
+    windows: Sequence[LabelledWindow],
+    threshold: float,
+    prior: float,
+    reasons: Reasons,
 ) -> dict[str, Any]:
     """Figures of each condition over the rows that have all its modalities, and of `all` over every row as it is.
 
@@ -26,7 +30,7 @@ def by_condition(
             here = [each for each in windows if _has([each.window], subset)]
             key = f"by_condition.{name}"
             result[name] = {
-                **_judged(there, here, _under(name), threshold, key, reasons),
+                **_judged(there, here, _under(name), threshold, prior, key, reasons),
                 "alone": {
                     each: ranking(*row_scores(there, other(each)), f"{key}.alone.{each}", reasons) for each in subset
                 },
@@ -35,7 +39,7 @@ def by_condition(
                     for rule, combine in LATE_FUSION.items()
                 },
             }
-    return {**result, "all": _judged(rows, windows, fused, threshold, "by_condition.all", reasons)}
+    return {**result, "all": _judged(rows, windows, fused, threshold, prior, "by_condition.all", reasons)}
 
 
 def _judged(
@@ -43,17 +47,19 @@ def _judged(
     windows: Sequence[LabelledWindow],
     score: ScoreOf,
     threshold: float,
+    prior: float,
     key: str,
     reasons: Reasons,
 ) -> dict[str, Any]:
     scores, positive = row_scores(rows, score)
-    honest = window_honesty(windows, score, key, reasons)
+    honest = window_honesty(windows, score, prior, key, reasons)
     return {
         **ranking(scores, positive, key, reasons),
         "accuracy": defined(partial(accuracy, scores, positive, threshold), f"{key}.accuracy", reasons),
         "num_windows": honest["n"],
         "ece": honest["ece"],
         "brier": honest["brier"],
+        "ece_at_share": honest["ece_at_share"],
     }
 
 

@@ -104,7 +104,7 @@ class RouteConfig(Section):
     """Median deviations over its usual motion and loudness that are nothing unusual on a source."""
     explore_seconds: float = Field(default=10, gt=0)
     """No token is kept for longer: so often every source is computed whole, whatever happens."""
-    near: float = Field(default=0.3, ge=0, le=1)
+    near: float = Field(default=0.12, ge=0, le=1)
     """After a score of `near * threshold` or more the next window is computed whole."""
     first_windows: int = Field(default=4, ge=1)
     """Windows of a session that are computed whole at its beginning."""
@@ -115,7 +115,7 @@ class EventConfig(Section):
 
     confirm_windows: int = Field(default=2, ge=1)
     """Windows in a row at or over the threshold that begin an event."""
-    release: float = Field(default=0.8, gt=0, le=1)
+    release: float = Field(default=0.6, gt=0, le=1)
     """An event ends below `release * threshold`: hysteresis, so that a score at the edge does not flicker."""
     merge_seconds: Seconds = 5
     """An event ends when its scores stayed low this long; what comes sooner belongs to it."""

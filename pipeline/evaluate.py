@@ -94,9 +94,10 @@ def evaluate(
         warn(error)
     if not files:
         raise SourceError(f"evaluate: {labels}: none of {len(rows)} files can be read; the first: {failed[0][1]}")
+    manifest = runtime.bundle.manifest
     metrics = {
         "bundle": _ran(runtime),
-        **figures(files, runtime.bundle.manifest.threshold, config.event.confirm_windows),
+        **figures(files, manifest.threshold, manifest.calibration.prior, config.event.confirm_windows),
         "speed": speed,
         "routing": None if router is None else _routing(router),
         "labels": {"path": str(labels), "sha256": labels_sha256(rows, labels)},

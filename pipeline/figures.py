@@ -23,12 +23,13 @@ BASELINES: Final = ("frame_difference", "loudness", *LATE_FUSION)
 """Names of the functions of `pipeline.baseline`."""
 
 
-def figures(files: Sequence[ScoredFile], threshold: float, confirm_windows: int) -> dict[str, Any]:
+def figures(files: Sequence[ScoredFile], threshold: float, prior: float, confirm_windows: int) -> dict[str, Any]:
     """All figures about right and wrong, nested as in `metrics.json`, with `reasons` for those that are None.
 
     Args:
         files: what was scored.
         threshold: at or over it a window is an anomaly.
+        prior: share of anomalies that the probabilities are for.
         confirm_windows: a file must have as many for an event to begin in it.
     """
     reasons: Reasons = {}
@@ -38,9 +39,9 @@ def figures(files: Sequence[ScoredFile], threshold: float, confirm_windows: int)
         "clip": _clip(rows, threshold, reasons),
         "frame": _frame(files, reasons),
         "event": event_figures(files, confirm_windows, reasons),
-        "calibration": calibration(windows, reasons),
+        "calibration": calibration(windows, prior, reasons),
         "by_modality": {name: _by_name(rows, name, f"by_modality.{name}", reasons) for name in MODALITIES},
-        "by_condition": by_condition(rows, windows, threshold, reasons),
+        "by_condition": by_condition(rows, windows, threshold, prior, reasons),
         "by_label": {label: _by_label(rows, label, reasons) for label in _anomalies(rows)},
         "attribution": attribution(rows, threshold, reasons),
         "baselines": {name: _by_name(rows, name, f"baselines.{name}", reasons) for name in BASELINES},

@@ -126,6 +126,21 @@ def calibration_error(probabilities: Floats, positive: Bools) -> float:
     return sum(gaps) / len(probabilities)
 
 
+def at_share(probabilities: Floats, positive: Bools, prior: float) -> Floats:
+    """Probabilities made for a share `prior` of anomalies, for the share there is.
+
+    Raises:
+        UndefinedError: there are not both kinds.
+
+    Source:
+        Saerens et al. 2002, "Adjusting the Outputs of a Classifier to New a Priori Probabilities", equation 2.4.
+    """
+    _check_both_classes(positive)
+    share = positive.mean()
+    anomalous = probabilities * share / prior
+    return np.asarray(anomalous / (anomalous + (1 - probabilities) * (1 - share) / (1 - prior)))
+
+
 def auc_interval(
     scores: Floats, positive: Bools, groups: Sequence[Hashable | None], seed: int = 0
 ) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from pipeline.metrics import (
     Bools,
     Floats,
     UndefinedError,
+    at_share,
     average_precision,
     brier,
     calibration_error,
@@ -47,9 +48,16 @@ def ranking(scores: Floats, positive: Bools, key: str, reasons: Reasons) -> dict
     return {"n": len(scores), "num_anomalies": int(positive.sum()), **_each(compute, scores, positive, key, reasons)}
 
 
-def honesty(probabilities: Floats, positive: Bools, key: str, reasons: Reasons) -> dict[str, float | None]:
-    """How far probabilities are from what happened."""
-    return _each({"ece": calibration_error, "brier": brier}, probabilities, positive, key, reasons)
+def honesty(
+    probabilities: Floats, positive: Bools, prior: float, key: str, reasons: Reasons
+) -> dict[str, float | None]:
+    """How far probabilities, made for a share `prior` of anomalies, are from what happened."""
+    compute = {
+        "ece": calibration_error,
+        "brier": brier,
+        "ece_at_share": lambda told, happened: calibration_error(at_share(told, happened, prior), happened),
+    }
+    return _each(compute, probabilities, positive, key, reasons)
 
 
 def _each(

@@ -67,7 +67,7 @@ def test_without_rows_that_name_one_sense_there_is_no_such_figure() -> None:
 def test_the_figures_and_the_table_tell_it() -> None:
     row, windows = shown("video", window(0.9, 3, 1, 0))
     file = ScoredFile(path=row.path, rows=(row,), duration_seconds=2.0, windows=tuple(windows), events=())
-    found = figures([file], 0.5, 1)
+    found = figures([file], 0.5, 0.5, 1)
     assert found["attribution"]["share"] == 1
     speed = {"windows_per_second": 1.0, "real_time_factor": 1.0, "media_seconds": 2.0, "wall_seconds": 2.0}
     text = StringIO()

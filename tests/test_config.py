@@ -165,7 +165,7 @@ def test_a_section_cannot_be_changed() -> None:
     config = Config()
     with pytest.raises(ValueError, match="frozen"):
         config.event.release = 0.5
-    assert config.event.release == 0.8
+    assert config.event.release == 0.6
 
 
 @pytest.mark.parametrize("text", ["a = " + "9" * 5000, "a = " + "[" * 3000, "[" + "a." * 3000 + "a]"])

@@ -57,7 +57,7 @@ def scored(
 
 
 def measured(*files: ScoredFile, threshold: float = 0.5) -> dict[str, Any]:
-    result = figures(files, threshold, confirm_windows=2)
+    result = figures(files, threshold, prior=0.5, confirm_windows=2)
     json.dumps(result, allow_nan=False)
     return result
 
@@ -244,6 +244,7 @@ def test_calibration_is_told_in_bins_and_apart_for_modalities_and_kinds() -> Non
         "num_anomalies": 1,
         "ece": pytest.approx(0.1),
         "brier": pytest.approx(0.01),
+        "ece_at_share": pytest.approx(0.1),
     }
     assert calibration["by_modality"]["audio"]["brier"] == pytest.approx((0.04 + 0.64) / 2)
     assert calibration["by_modality"]["text"]["ece"] is None

@@ -11,6 +11,7 @@ from pipeline.metrics import (
     NUM_BINS,
     UndefinedError,
     accuracy,
+    at_share,
     auc_interval,
     average_precision,
     brier,
@@ -94,6 +95,16 @@ def test_calibration_error_weighs_the_gaps_of_scikit_learns_curve() -> None:
     counts = np.histogram(probabilities, NUM_BINS, (0, 1))[0]
     expected = np.sum(np.abs(share - mean) * counts[counts > 0]) / 500
     assert calibration_error(probabilities, happened) == pytest.approx(expected)
+
+
+def test_probabilities_for_another_share_are_those_of_bayes() -> None:
+    happened = np.arange(1000) < 400
+    evidence = 2 * (RANDOM.normal(size=1000) + np.where(happened, 1, -1))  # log-likelihood ratio of N(1, 1) to N(-1, 1)
+    at = {share: 1 / (1 + np.exp(-evidence) * (1 - share) / share) for share in (0.05, 0.4)}
+    np.testing.assert_allclose(at_share(at[0.05], happened, 0.05), at[0.4])
+    assert at_share(np.array([0.0, 1.0]), np.array([True, False]), 0.1).tolist() == [0, 1]
+    with pytest.raises(UndefinedError):
+        at_share(np.array([0.5]), np.array([True]), 0.1)
 
 
 def test_reliability_bins_are_those_of_scikit_learns_curve() -> None:

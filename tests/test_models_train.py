@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
@@ -21,6 +22,7 @@ from models.network import Network, load_network
 from models.plan import AudioPlan, FusionPlan, VideoPlan
 from models.statistics import platt
 from models.train import read_run, train
+from models.verdicts import load_verdicts
 
 SHORT = FusionPlan(layers=1, heads=2, align_epochs=1, epochs=2, sequences=32, batch=16)
 RECIPE = tiny_recipe(audio=AudioPlan(hidden=16, epochs=3, draws=48, batch=8, rate=1e-2), fusion=SHORT)
@@ -208,7 +210,7 @@ def test_a_refit_learns_from_everything_and_keeps_the_calibration(run: Path, tmp
 
 
 def test_a_refit_after_folds_is_calibrated_by_every_recording(tmp_path: Path) -> None:
-    pools, logits, truths = tiny_pools(count=24, only=("audio",)), [], []
+    pools, logits, truths, composed = tiny_pools(count=24, only=("audio",)), [], [], []
     for fold in (0, 1):
         told = BRIEF.model_copy(update={"folds": 2, "fold": fold, "fusion": QUICK})
         folder = tmp_path / f"runs/fold-{fold}"
@@ -218,14 +220,15 @@ def test_a_refit_after_folds_is_calibrated_by_every_recording(tmp_path: Path) ->
         with torch.inference_mode():
             logits += network.fusion.heads[1](network.audio(kept.inputs[0]))[0].tolist()
         truths += (kept.labels > 0).tolist()
+        composed += load_verdicts(folder / "verdicts.pt").truth.tolist()
     refit = BRIEF.model_copy(update={"refit": tmp_path / "runs", "fusion": QUICK})
     report = train(refit, pools, tmp_path / "all", silent)
     assert report["refit"] == ["fold-0", "fold-1"]
     assert len(logits) == len(pools["audio"])
     assert report["validation_auc"]["audio"] == pytest.approx(roc_auc_score(truths, logits), abs=1e-4)
-    assert report["calibration"]["modalities"]["audio"] == pytest.approx(
-        platt(torch.tensor(logits), torch.tensor(truths)), rel=1e-3
-    )
+    scale, bias = platt(torch.tensor(logits), torch.tensor(truths))
+    moved = np.log(refit.prior / (1 - refit.prior) * composed.count(False) / composed.count(True))
+    assert report["calibration"]["modalities"]["audio"] == pytest.approx((scale, bias + moved), rel=1e-3)
 
 
 def test_a_run_without_its_verdicts_cannot_calibrate_another(run: Path, tmp_path: Path) -> None:

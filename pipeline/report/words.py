@@ -15,7 +15,9 @@ NAMES: Final[Mapping[str, str]] = {
     "delay_seconds_p50": "Delay, median, s",
     "delay_seconds_p95": "Delay, 95 %, s",
     "ece": "Calibration error (ECE)",
+    "ece_at_share": "ECE for the share of anomalies here",
     "brier": "Brier score",
+    "calibration.prior": "Share of anomalies the probabilities are for",
     "calibration.n": "Windows in labelled time",
     "calibration.num_anomalies": "of them anomalous",
     "attribution.n": "Detected anomalies that one modality shows",
@@ -32,7 +34,9 @@ NAMES: Final[Mapping[str, str]] = {
     "wall_seconds": "Time taken, s",
 }
 """Keys of `metrics.json` as people say them; a key that is not here is written with spaces."""
-LOWER_IS_BETTER: Final = frozenset({"false_alarms_per_hour", "delay_seconds_p50", "delay_seconds_p95", "ece", "brier"})
+LOWER_IS_BETTER: Final = frozenset(
+    {"false_alarms_per_hour", "delay_seconds_p50", "delay_seconds_p95", "ece", "ece_at_share", "brier"}
+)
 FEW_HOURS: Final = 24.0
 """A rate an hour from less normal time than this is an extrapolation, and said to be one."""
 
