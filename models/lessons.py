@@ -1,4 +1,4 @@
-"""What encoders learn before their own stage: sounds from a teacher, movement from other people's actions.
+"""What encoders learn before their own stage: movement from its optical flow, sounds from a teacher.
 
 A few hundred labelled clips teach too little of what can be seen and heard at all. What is learned here is only where
 the encoders begin: the heads that lessons need do not ship.
@@ -12,15 +12,30 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from models import parallel
-from models.augment import augment_frames, augment_samples
+from models.augment import augment_samples
 from models.encoders import precision
 from models.fit import Stage
+from models.flow import GRID, MEASURES, flow_measures
 from models.network import Network
-from models.pool import Pool
+from models.pool import Pool, draw_weights
 from models.recipe import Recipe
 
 _MIXED = 64
 """Sounds mixed and heard by the teacher at a time."""
+_FOOTAGE = 1 / 3
+"""Share of draws that are footage nothing else is learned from."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moving:
+    """Windows and how each part of them moves."""
+
+    frames: Tensor
+    """uint8 (N, T, H, W, 3)."""
+    measures: Tensor
+    """float32 (N, MEASURES, *GRID), of unit deviation around 0."""
+    weights: Tensor
+    """float32 (N,): how often each is drawn."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,37 +51,48 @@ class Heard:
 class Lessons(nn.Module):
     """The heads of the lessons: in the checkpoint, not in the network."""
 
-    def __init__(self, network: Network, num_actions: int, num_sounds: int) -> None:
+    def __init__(self, network: Network, num_sounds: int) -> None:
         super().__init__()
-        self.actions = nn.Linear(network.video.num_features, num_actions + 1)
-        """Logits of the actions, and of the clip running backwards."""
+        self.flow = nn.Conv3d(network.video.num_features, MEASURES, 1)
+        """Measures of the flow at every place."""
         self.sounds = nn.Linear(network.spec.token_size, num_sounds)
         """Logits of the teacher's classes."""
 
 
-def action_stage(network: Network, lessons: Lessons, actions: Pool, recipe: Recipe) -> Stage:
-    """The video encoder learns to tell actions apart, and which way time runs.
-
-    Source: the arrow of time as a pretext, Wei et al., CVPR 2018.
-    """
-    plan, encoder, head = recipe.video.actions, network.video, lessons.actions
-    weight = torch.bincount(actions.labels).float().rsqrt()[actions.labels]
+def flow_stage(network: Network, lessons: Lessons, moving: Moving, recipe: Recipe) -> Stage:
+    """The video encoder learns to see what moves where, and how."""
+    plan, encoder, head = recipe.video.flow, network.video, lessons.flow
 
     def loss(generator: Generator) -> Tensor:
-        chosen = torch.multinomial(weight, plan.batch, replacement=True, generator=generator)
-        frames = augment_frames(actions.inputs[0][chosen], generator)
-        backwards = torch.rand(len(frames), generator=generator) < 0.5
-        frames = torch.where(backwards[:, None, None, None, None], frames.flip(1), frames)
-        device = next(head.parameters()).device
+        device = head.weight.device
+        chosen = torch.multinomial(moving.weights, plan.batch, replacement=True, generator=generator)
+        is_flipped = torch.rand(plan.batch, 1, 1, 1, 1, generator=generator) < 0.5
+        frames, target = moving.frames[chosen], moving.measures[chosen]
+        frames = torch.where(is_flipped, frames.flip(3), frames)
+        target = torch.where(is_flipped, target.flip(4), target).to(device)
+        contrast = 0.6 + 0.8 * torch.rand(plan.batch, 1, 1, 1, 1, generator=generator)
+        frames = ((frames.float() - 128) * contrast + 128).clamp(0, 255)
         with precision(recipe, "video", device):
-            features = encoder.features(*parallel.own((frames.to(device),)))
-        logits = head(parallel.gathered(features.float(), len(frames)))
-        kinds = functional.cross_entropy(logits[:, :-1], actions.labels[chosen].to(device), label_smoothing=0.1)
-        arrow = functional.binary_cross_entropy_with_logits(logits[:, -1], backwards.float().to(device))
-        return kinds + 0.5 * arrow
+            maps = encoder.maps(*parallel.own((frames.to(device),)))
+        found = functional.adaptive_avg_pool3d(head(maps), GRID)
+        return functional.mse_loss(parallel.gathered(found, plan.batch), target)
 
     modules: dict[nn.Module, float] = {head: plan.head_rate, encoder.backbone: plan.rate}
-    return Stage("actions", modules, plan, plan.epochs, plan.draws, loss, lambda: 0.0)
+    return Stage("flow", modules, plan, plan.epochs, plan.draws, loss, lambda: 0.0)
+
+
+def follow(learned: Pool, footage: Pool) -> Moving:
+    """How windows move: of those that the encoder will learn from, and of others, a kind by the root of its number."""
+    frames = torch.cat([learned.inputs[0], footage.inputs[0]])
+    measures = flow_measures(frames)
+    measures -= measures.mean(dim=(0, 2, 3, 4), keepdim=True)
+    measures /= measures.std(dim=(0, 2, 3, 4), keepdim=True).clamp(min=1e-6)
+    others = torch.bincount(footage.labels).float().rsqrt()[footage.labels]
+    weights = [others / others.sum() * _FOOTAGE]
+    if len(learned):
+        mine = draw_weights(learned)
+        weights.insert(0, mine / mine.sum() * (1 - _FOOTAGE))
+    return Moving(frames, measures, torch.cat(weights))
 
 
 def sound_stage(network: Network, lessons: Lessons, heard: Heard, recipe: Recipe) -> Stage:
@@ -104,8 +130,3 @@ def mix(sounds: Tensor, teacher: Callable[[Tensor], Tensor], count: int, seed: i
         samples.append(mixed)
         probabilities.append(teacher(mixed.float()))
     return Heard(torch.cat(samples), torch.cat(probabilities))
-
-
-def num_actions(actions: Pool | None) -> int:
-    """Kinds of action in a pool."""
-    return 0 if actions is None else int(actions.labels.max()) + 1

@@ -85,19 +85,20 @@ class EncoderPlan(Plan):
         return self
 
 
-class ActionsPlan(Plan):
-    """A lesson for the video encoder before its own stage: to tell actions apart, and which way time runs."""
+class FlowPlan(Plan):
+    """A lesson for the video encoder before its own stage: where in the picture things move, and how."""
 
     labels: Path | None = None
-    """Labels file whose labels are actions, whatever these are; none leaves the lesson out."""
+    """Labels file of any footage, whatever its labels are: it teaches beside the windows of `[[data]]`; none leaves the
+    lesson out."""
     name: str = ""
     """Of the material, for the model card."""
     licence: str = ""
     epochs: int = Field(default=12, ge=0)
-    draws: int = Field(default=1024, ge=1)
+    draws: int = Field(default=400, ge=1)
     batch: int = Field(default=16, ge=2)
-    rate: float = Field(default=1e-3, gt=0)
-    head_rate: float = Field(default=1e-3, gt=0)
+    rate: float = Field(default=2e-3, gt=0)
+    head_rate: float = Field(default=2e-3, gt=0)
     decay: float = Field(default=0.05, ge=0)
 
 
@@ -128,7 +129,7 @@ class VideoPlan(EncoderPlan):
     """How often a window runs backwards. A fight is one either way; 0 where a kind of anomaly has a direction."""
     mixup: float = Field(default=1.0, ge=0, le=1)
     """How often the windows of a batch are blended two by two, and their labels with them. Not with bags."""
-    actions: ActionsPlan = ActionsPlan()
+    flow: FlowPlan = FlowPlan()
     epochs: int = Field(default=16, ge=0)
     draws: int = Field(default=256, ge=1)
     batch: int = Field(default=16, ge=2)

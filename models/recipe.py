@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from models.errors import RecipeError
-from models.plan import ActionsPlan, AudioPlan, Data, EncoderPlan, FusionPlan, Plan, Section, TextPlan, VideoPlan
+from models.plan import AudioPlan, Data, EncoderPlan, FlowPlan, FusionPlan, Plan, Section, TextPlan, VideoPlan
 from models.spec import Spec
 
 
@@ -52,10 +52,10 @@ class Recipe(Section):
         return self
 
     @property
-    def materials(self) -> tuple[Data | ActionsPlan, ...]:
+    def materials(self) -> tuple[Data | FlowPlan, ...]:
         """What is learned from."""
-        actions = self.video.actions
-        return (*self.data, *((actions,) if actions.labels and actions.epochs else ()))
+        flow = self.video.flow
+        return (*self.data, *((flow,) if flow.labels and flow.epochs else ()))
 
     @property
     def spec(self) -> Spec:
@@ -118,7 +118,7 @@ def make_recipe(written: dict[str, Any], path: Path, root: Path, changes: Sequen
     located = tuple(entry.model_copy(update={"labels": (root / entry.labels).resolve()}) for entry in recipe.data)
     test = tuple((root / path).resolve() for path in recipe.test)
     encoders = {
-        "video": _located(recipe.video, root, actions=_with_path(recipe.video.actions, "labels", root)),
+        "video": _located(recipe.video, root, flow=_with_path(recipe.video.flow, "labels", root)),
         "audio": _located(recipe.audio, root, teacher=_with_path(recipe.audio.teacher, "weights", root)),
         "text": _located(recipe.text, root),
     }

@@ -14,7 +14,7 @@ from models.calibration import calibration
 from models.environment import environment, process
 from models.errors import RecipeError, WeightsError
 from models.fit import Progress, Run, Stage
-from models.lessons import Lessons, action_stage, mix, num_actions, sound_stage
+from models.lessons import Lessons, flow_stage, follow, mix, sound_stage
 from models.network import Architecture, Network, begin_from, begin_network, load_network, save_network
 from models.pool import Pool
 from models.recipe import Recipe
@@ -32,7 +32,7 @@ _PATHS: Any = {
     "refit": True,
     "test": True,
     "data": {"__all__": {"labels"}},
-    "video": {"actions": {"labels"}, "teachers": True},
+    "video": {"flow": {"labels"}, "teachers": True},
     "audio": {"teacher": {"weights"}, "teachers": True},
     "text": {"teachers": True},
 }
@@ -47,7 +47,7 @@ def train(
     folder: Path,
     progress: Progress,
     begun: Callable[[str], None] = lambda _: None,
-    actions: Pool | None = None,
+    footage: Pool | None = None,
 ) -> dict[str, Any]:
     """Trains, or goes on where a run in the same folder was cut off.
 
@@ -57,7 +57,7 @@ def train(
         folder: of the run; gets `network.pt`, `run.json`, `history.csv`, `curves.png`.
         progress: told of every step.
         begun: told what is about to happen, in words.
-        actions: windows for the video encoder's lesson, each with the number of its action.
+        footage: windows for the video encoder's lesson, each with the number of its kind.
 
     Returns:
         What `run.json` holds.
@@ -75,7 +75,7 @@ def train(
     learned = pools if earlier else {name: parts[0] for name, parts in split.items()}
     _check(learned, kept, begun)
     network = _begun(recipe)
-    run = _taught(network, learned, kept, actions, recipe, folder, progress, begun)
+    run = _taught(network, learned, kept, footage, recipe, folder, progress, begun)
     said = pooled(list(earlier.values())) if earlier else verdicts(network, kept, recipe.seed)
     report = {
         "recipe": _described(recipe),
@@ -106,7 +106,7 @@ def _taught(
     network: Network,
     learned: dict[str, Pool],
     kept: dict[str, Pool],
-    actions: Pool | None,
+    footage: Pool | None,
     recipe: Recipe,
     folder: Path,
     progress: Progress,
@@ -114,10 +114,10 @@ def _taught(
 ) -> Run:
     """The run in which the network, on the CPU in the end, has gone through all stages."""
     parallel.share_norms(network)
-    lessons = Lessons(network, num_actions(actions), NUM_SOUNDS)
+    lessons = Lessons(network, NUM_SOUNDS)
     taught = nn.ModuleDict({"network": network, "lessons": lessons}).to(_device(recipe))
     run = Run(folder, taught, recipe.seed, progress)
-    for stage in _lessons(network, lessons, learned, actions, run, recipe):
+    for stage in _lessons(network, lessons, learned, footage, run, recipe):
         begun(f"lesson: {stage.name}")
         run.fit(stage)
     begun("encoders, each alone")
@@ -179,11 +179,11 @@ def _split(pool: Pool, recipe: Recipe) -> tuple[Pool, Pool]:
 
 
 def _lessons(
-    network: Network, lessons: Lessons, learned: dict[str, Pool], actions: Pool | None, run: Run, recipe: Recipe
+    network: Network, lessons: Lessons, learned: dict[str, Pool], footage: Pool | None, run: Run, recipe: Recipe
 ) -> Iterator[Stage]:
     """What the recipe would have learned before all else, and no earlier process has."""
-    if actions is not None and not run.is_done("actions"):
-        yield action_stage(network, lessons, actions, recipe)
+    if footage is not None and not run.is_done("flow"):
+        yield flow_stage(network, lessons, follow(learned["video"], footage), recipe)
     plan = recipe.audio.teacher
     if plan.weights is not None and plan.epochs and len(learned["audio"]) and not run.is_done("sounds"):
         heard = mix(learned["audio"].inputs[0], Teacher(plan.weights), plan.mixtures, recipe.seed)

@@ -44,8 +44,8 @@ class R3D(VideoResNet):  # type: ignore[misc]  # torchvision has no types
         layer: nn.Sequential = super()._make_layer(block, conv_builder, round(planes * self._width), blocks, stride)
         return layer
 
-    def forward(self, clip: Tensor) -> Tensor:
-        """(B, C, T, H, W) to features (B, F)."""
+    def maps(self, clip: Tensor) -> Tensor:
+        """(B, C, T, H, W) to features of every place, (B, F, T / 8, H / 16, W / 16)."""
         x = self.layer3(self.layer2(self.layer1(self.stem(clip))))
         if x.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
             # torch 2.11 writes garbage into layer4's weight gradients under bf16 on the CPU.
@@ -53,7 +53,11 @@ class R3D(VideoResNet):  # type: ignore[misc]  # torchvision has no types
                 x = self.layer4(x.float())
         else:
             x = self.layer4(x)
-        return self.avgpool(x).flatten(1).float()  # type: ignore[no-any-return]
+        return x.float()  # type: ignore[no-any-return]
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """(B, C, T, H, W) to features (B, F)."""
+        return self.avgpool(self.maps(clip)).flatten(1)  # type: ignore[no-any-return]
 
 
 class VideoEncoder(nn.Module):
@@ -72,11 +76,18 @@ class VideoEncoder(nn.Module):
 
     def features(self, frames: Tensor) -> Tensor:
         """Frames, uint8 or float of 0 to 255, (B, T, H, W, 3), to features (B, F)."""
+        return self.backbone(self._inputs(frames))  # type: ignore[no-any-return]
+
+    def maps(self, frames: Tensor) -> Tensor:
+        """The same frames to features of every place, (B, F, T / 8, H / 16, W / 16)."""
+        return self.backbone.maps(self._inputs(frames))
+
+    def _inputs(self, frames: Tensor) -> Tensor:
         unit = frames.float() / 255
         change = (unit[:, 1:] - unit[:, :-1]) * _DIFFERENCE_SCALE  # (B, T-1, H, W, 3)
         normal = (unit - self.mean) / self.std
         inputs = {"rgb": normal, "difference": change, "both": torch.cat([normal[:, 1:], change], dim=-1)}
-        return self.backbone(inputs[self.sees].permute(0, 4, 1, 2, 3))  # type: ignore[no-any-return]
+        return inputs[self.sees].permute(0, 4, 1, 2, 3)
 
     def forward(self, frames: Tensor) -> Tensor:
         """Frames uint8 (B, T, H, W, 3) to tokens (B, D)."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from export.runtime import tokenize
-from models.plan import ActionsPlan, Data
+from models.plan import Data, FlowPlan
 from models.pool import Pool
 from models.recipe import Recipe
 from models.spec import MODALITIES, NORMAL, Spec
@@ -25,8 +25,6 @@ from pipeline.window import Window, windows
 
 QUIET = 0.1
 """Share of a weakly labelled row's loudest window under which another of its windows is no evidence (20 dB)."""
-FEW_WINDOWS = 24
-"""Of an action, under which it is not told from others like it."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -81,17 +79,15 @@ def pools(
     }
 
 
-def actions(
-    plan: ActionsPlan,
+def footage(
+    plan: FlowPlan,
     spec: Spec,
     progress: Callable[[str, int, int], None],
     on_skip: Callable[[str], None],
     *,
     is_strict: bool = False,
 ) -> Pool | None:
-    """The windows of the video encoder's lesson, each labelled with the number of its action; none if it is left out.
-
-    Actions of fewer than `FEW_WINDOWS` windows are one together.
+    """The windows of the video encoder's lesson, each with the number of its row's label; none if it is left out.
 
     Raises:
         LabelsError: the labels file is wrong, or none of its files has pictures.
@@ -108,11 +104,8 @@ def actions(
     num_skipped = _gather_files(files, data, known, gathered, progress, on_skip)
     _tell_skipped(num_skipped, len(files), on_skip, is_strict=is_strict)
     if not gathered["video"].labels:
-        raise LabelsError(f"labels: {plan.labels}: no file has pictures; name another file as video.actions.labels")
-    pool = _pool(gathered["video"], (_stack(gathered["video"], _frames_shape(spec), np.uint8),))
-    count = torch.bincount(pool.labels)
-    labels = torch.where(count[pool.labels] < FEW_WINDOWS, 0, pool.labels).unique(return_inverse=True)[1]
-    return replace(pool, labels=labels)
+        raise LabelsError(f"labels: {plan.labels}: no file has pictures; name another file as video.flow.labels")
+    return _pool(gathered["video"], (_stack(gathered["video"], _frames_shape(spec), np.uint8),))
 
 
 def check_sides(recipe: Recipe) -> None:

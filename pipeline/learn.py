@@ -28,7 +28,7 @@ from models.storage import write_whole
 from models.text import find_tokenizer
 from models.train import read_run, train
 from pipeline.annotations.read import read_annotations
-from pipeline.dataset import actions, check_sides, pools
+from pipeline.dataset import check_sides, footage, pools
 from pipeline.errors import LabelsError, SourceError
 from pipeline.media import open_media
 from pipeline.scene import demo_scene, render
@@ -82,7 +82,7 @@ def learn(
         spec = recipe.spec
         tokenizer = open_tokenizer(find_tokenizer(recipe.text.weights), spec)
         gathered = pools(recipe.data, spec, tokenizer, progress, say, is_strict=is_strict)
-        moving = actions(recipe.video.actions, spec, progress, say, is_strict=is_strict)
+        moving = footage(recipe.video.flow, spec, progress, say, is_strict=is_strict)
         return [train(own, gathered, folder, progress, say, moving) for folder, own in recipes.items()]
 
 

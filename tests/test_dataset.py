@@ -11,11 +11,11 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from models.plan import ActionsPlan, Data, VideoPlan
+from models.plan import Data, FlowPlan, VideoPlan
 from models.pool import Pool
 from models.recipe import Recipe
 from models.spec import Spec
-from pipeline.dataset import FEW_WINDOWS, actions, check_sides, encode, pools
+from pipeline.dataset import check_sides, encode, footage, pools
 from pipeline.errors import LabelsError, SourceError
 from pipeline.item import Cue
 from pipeline.labels import Row
@@ -160,72 +160,56 @@ def test_no_file_and_no_group_is_on_both_sides(tmp_path: Path, row: str, said: s
         check_sides(recipe)
 
 
-def test_no_test_file_is_among_the_actions(tmp_path: Path) -> None:
-    for name in ("actions", "test", "labels"):
+def test_no_test_file_is_among_the_footage(tmp_path: Path) -> None:
+    for name in ("footage", "test", "labels"):
         (tmp_path / f"{name}.mp4").touch()
-        (tmp_path / f"{name}.csv").write_text(HEADER + f"{name}.mp4,,,fight,{name.replace('test', 'actions')}\n")
-    video = VideoPlan(actions=ActionsPlan(labels=tmp_path / "actions.csv"))
+        (tmp_path / f"{name}.csv").write_text(HEADER + f"{name}.mp4,,,fight,{name.replace('test', 'footage')}\n")
+    video = VideoPlan(flow=FlowPlan(labels=tmp_path / "footage.csv"))
     recipe = Recipe(data=(Data(labels=tmp_path / "labels.csv"),), test=(tmp_path / "test.csv",), video=video)
-    with pytest.raises(LabelsError, match=r"train: group actions is in both .*/actions\.csv and .*/test\.csv; move it"):
+    with pytest.raises(LabelsError, match=r"train: group footage is in both .*/footage\.csv and .*/test\.csv; move it"):
         check_sides(recipe)
 
 
-def of_actions(folder: Path, rows: str, *, is_strict: bool = False, epochs: int = 1) -> tuple[Pool | None, list[str]]:
-    """The pool of a labels file of actions, and what was said of what is left out."""
-    path, said = folder / "actions.csv", list[str]()
+def of_footage(folder: Path, rows: str, *, is_strict: bool = False, epochs: int = 1) -> tuple[Pool | None, list[str]]:
+    """The pool of a labels file of footage, and what was said of what is left out."""
+    path, said = folder / "footage.csv", list[str]()
     path.write_text(HEADER + rows)
-    plan, spec = ActionsPlan(labels=path, epochs=epochs), Spec(frame_size=32)
-    return actions(plan, spec, lambda *_: None, said.append, is_strict=is_strict), said
+    plan, spec = FlowPlan(labels=path, epochs=epochs), Spec(frame_size=32)
+    return footage(plan, spec, lambda *_: None, said.append, is_strict=is_strict), said
 
 
-def test_rare_actions_are_one_together_whatever_they_are_called(tmp_path: Path) -> None:
+def test_footage_is_any_whatever_it_is_called(tmp_path: Path) -> None:
     write_media(tmp_path / "long.mp4", 4.0, has_audio=False)
     write_media(tmp_path / "short.mp4", 2.0, has_audio=False)
-    often = FEW_WINDOWS // 3  # rows of three windows
-    rows = ["long.mp4,,,walk,a"] * often + ["short.mp4,,,run,b", "short.mp4,,,normal,b"]
-    rows += ["long.mp4,,,bow,c"] * often
-    found, said = of_actions(tmp_path, "\n".join(rows) + "\n")
+    found, said = of_footage(tmp_path, "long.mp4,,,walk,a\nshort.mp4,,,run,b\nshort.mp4,,,normal,b\n")
     assert said == []
     assert found is not None
-    assert found.inputs[0].shape == (2 * FEW_WINDOWS + 2, 16, 32, 32, 3)
-    # `bow` is told from `walk`; one window of `normal` and one of `run` are not told apart.
-    kinds = {(str(group), int(label)) for group, label in zip(found.groups, found.labels, strict=True)}
-    assert len(kinds) == 3
-    assert len({label for _, label in kinds}) == 3
-    assert sorted(found.labels.unique().tolist()) == [0, 1, 2]
-    assert sorted(found.labels.bincount().tolist()) == [2, FEW_WINDOWS, FEW_WINDOWS]
-
-
-def test_frequent_actions_are_each_their_own(tmp_path: Path) -> None:
-    write_media(tmp_path / "long.mp4", 4.0, has_audio=False)
-    rows = "".join(f"long.mp4,,,{name},{name}\n" * (FEW_WINDOWS // 3) for name in ("walk", "bow"))
-    found, _ = of_actions(tmp_path, rows)
-    assert found is not None
-    assert found.labels.bincount().tolist() == [FEW_WINDOWS, FEW_WINDOWS]
+    assert found.inputs[0].shape == (5, 16, 32, 32, 3)
+    assert sorted(found.labels.bincount().tolist()) == [0, 1, 1, 3]
 
 
 def test_a_lesson_that_is_left_out_reads_nothing(tmp_path: Path) -> None:
-    assert of_actions(tmp_path, "missing.mp4,,,walk,\n", epochs=0) == (None, [])
-    assert actions(ActionsPlan(), SPEC, lambda *_: None, lambda _: None) is None
+    assert of_footage(tmp_path, "missing.mp4,,,walk,\n", epochs=0) == (None, [])
+    assert footage(FlowPlan(), SPEC, lambda *_: None, lambda _: None) is None
 
 
-def test_actions_without_pictures_are_told(tmp_path: Path) -> None:
+def test_footage_without_pictures_are_told(tmp_path: Path) -> None:
     write_sound(tmp_path / "steps.flac", [0.5, 0.5])
-    with pytest.raises(LabelsError, match=r"actions\.csv: no file has pictures; name another file as video\.actions\."):
-        of_actions(tmp_path, "steps.flac,,,walk,\n")
+    with pytest.raises(LabelsError, match=r"footage\.csv: no file has pictures; name another file as video\.flow\."):
+        of_footage(tmp_path, "steps.flac,,,walk,\n")
 
 
-def test_actions_that_cannot_be_read_are_counted_or_an_error(tmp_path: Path) -> None:
+def test_footage_that_cannot_be_read_are_counted_or_an_error(tmp_path: Path) -> None:
     write_media(tmp_path / "walk.mp4", 2.0, has_audio=False)
     (tmp_path / "text.mp4").write_text("It is a text.")
     rows = "walk.mp4,,,walk,\ntext.mp4,,,run,\n"
-    found, said = of_actions(tmp_path, rows)
+    found, said = of_footage(tmp_path, rows)
     assert found is not None
     assert len(found) == 1
     assert said[0].startswith(f"source: {tmp_path}/text.mp4: not a media file")
     assert said[1:] == ["train: 1 of 2 files skipped"]
     with pytest.raises(SourceError, match="train: 1 of 2 files cannot be read"):
-        of_actions(tmp_path, rows, is_strict=True)
+        of_footage(tmp_path, rows, is_strict=True)
 
 
 def test_windows_are_drawn_and_kept_aside_as_their_labels_file_says(tmp_path: Path) -> None:

@@ -9,41 +9,51 @@ import pytest
 import torch
 from tiny import BERT, audio_pool, text_pool, tiny_recipe
 from torch import Generator, Tensor, nn
+from torch.nn import functional
 
 from models.fit import Progress, Run
-from models.lessons import Heard, Lessons, mix, sound_stage
+from models.flow import GRID
+from models.lessons import Heard, Lessons, Moving, flow_stage, follow, mix, sound_stage
 from models.network import Architecture, Network, load_network
-from models.plan import ActionsPlan, AudioPlan, FusionPlan, TeacherPlan, TextPlan, VideoPlan
+from models.plan import AudioPlan, FlowPlan, FusionPlan, TeacherPlan, TextPlan, VideoPlan
 from models.pool import Pool
 from models.recipe import Recipe
 from models.spec import Spec
 from models.train import train
 
 SPEC = Spec(frame_size=32)
-ACTIONS = ActionsPlan(labels=Path("actions.csv"), epochs=2, draws=16, batch=8)
+FLOW = FlowPlan(labels=Path("footage.csv"), epochs=2, draws=16, batch=8)
+
+ARCHITECTURE = Architecture(
+    0.125, audio_hidden=16, bert={str(key): size for key, size in BERT.items()}, fusion_layers=1, fusion_heads=2
+)
 
 
 class CutOffError(Exception):
     """The power fails."""
 
 
-def recipe(*, actions: ActionsPlan = ACTIONS, teacher: TeacherPlan | None = None) -> Recipe:
+def recipe(*, flow: FlowPlan = FLOW, teacher: TeacherPlan | None = None) -> Recipe:
     """Lessons, and as little as can be after them."""
     return tiny_recipe(
-        video=VideoPlan(size=32, width=0.125, epochs=0, actions=actions),
+        video=VideoPlan(size=32, width=0.125, epochs=0, flow=flow),
         audio=AudioPlan(hidden=16, epochs=1, draws=8, batch=4, teacher=teacher or TeacherPlan()),
         text=TextPlan(weights="random", bert=BERT, epochs=0),
         fusion=FusionPlan(layers=1, heads=2, align_epochs=0, epochs=0),
     )
 
 
-def moving(count: int = 12) -> Pool:
-    """What stands still, flickers, or gets brighter."""
+def moving(count: int = 12, seed: int = 0) -> Pool:
+    """A texture that stands still, or drifts slowly or fast, in one half of the picture or the other."""
+    chance = np.random.default_rng(seed)
     labels = torch.arange(count) % 3
-    frames = torch.full((count, SPEC.num_frames, 32, 32, 3), 60, dtype=torch.uint8)
-    frames[labels == 1, ::2] = 200
-    frames[labels == 2] += (10 * torch.arange(SPEC.num_frames, dtype=torch.uint8))[:, None, None, None]
-    return Pool((frames,), labels, np.array([f"recording {i}" for i in range(count)]))
+    noise = chance.integers(0, 256, (count, 1, 16, 16, 3), dtype=np.uint8)
+    frames = noise.repeat(2, axis=2).repeat(2, axis=3).repeat(SPEC.num_frames, axis=1)
+    for window, speed, top in zip(frames, labels.tolist(), chance.random(count) < 0.5, strict=True):
+        half = slice(0, 16) if top else slice(16, 32)
+        for number, picture in enumerate(window):
+            picture[half] = np.roll(picture[half], speed * number, axis=1)
+    return Pool((torch.from_numpy(frames),), labels, np.array([f"recording {i}" for i in range(count)]))
 
 
 def pools() -> dict[str, Pool]:
@@ -82,13 +92,13 @@ def state(folder: Path) -> dict[str, Tensor]:
 
 @pytest.fixture(scope="module")
 def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run with a lesson of actions."""
+    """A run with a lesson of flow."""
     folder = tmp_path_factory.mktemp("taught")
-    train(recipe(), pools(), folder, silent, actions=moving())
+    train(recipe(), pools(), folder, silent, footage=moving())
     return folder
 
 
-def test_a_lesson_of_actions_teaches_the_backbone_and_leaves_no_head(taught: Path, tmp_path: Path) -> None:
+def test_a_lesson_of_flow_teaches_the_backbone_and_leaves_no_head(taught: Path, tmp_path: Path) -> None:
     train(recipe(), pools(), tmp_path, silent)
     without, found = state(tmp_path), state(taught)
     changed = {key for key, value in found.items() if not torch.equal(value, without[key])}
@@ -97,8 +107,8 @@ def test_a_lesson_of_actions_teaches_the_backbone_and_leaves_no_head(taught: Pat
     plain = Network(SPEC, load_network(taught / "network.pt").architecture)
     assert found.keys() == plain.state_dict().keys()
     assert [(row["stage"], row["epoch"]) for row in history(taught)] == [
-        ("actions", "1"),
-        ("actions", "2"),
+        ("flow", "1"),
+        ("flow", "2"),
         ("audio", "1"),
     ]
 
@@ -106,28 +116,49 @@ def test_a_lesson_of_actions_teaches_the_backbone_and_leaves_no_head(taught: Pat
 def test_a_lesson_is_not_given_twice(taught: Path) -> None:
     stages: set[str] = set()
     before = history(taught)
-    train(recipe(), pools(), taught, lambda name, *_: stages.add(name), actions=moving())
+    train(recipe(), pools(), taught, lambda name, *_: stages.add(name), footage=moving())
     assert not stages
     assert history(taught) == before
 
 
-def test_actions_and_the_way_of_time_are_learned(tmp_path: Path) -> None:
-    actions = ACTIONS.model_copy(update={"epochs": 4, "draws": 24, "rate": 3e-3, "average": 0.0})
-    train(recipe(actions=actions), pools(), tmp_path, silent, actions=moving())
-    losses = [float(row["train_loss"]) for row in history(tmp_path) if row["stage"] == "actions"]
-    # Guessing: ln 3 for the kinds, half of ln 2 for time.
-    assert losses[0] > 0.9 * (np.log(3) + 0.5 * np.log(2))
-    assert losses[-1] < 0.8 * losses[0]
+def test_the_video_encoder_comes_to_see_what_moves_where(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = Network(SPEC, ARCHITECTURE)
+    lessons = Lessons(network, num_sounds=4)
+    told = recipe(flow=FLOW.model_copy(update={"epochs": 6, "draws": 64, "average": 0.8}))
+    taught = nn.ModuleDict({"network": network, "lessons": lessons})
+    unseen = follow(moving(18, seed=1), moving(0))
+    before = seen_speed(network, lessons, unseen)
+    Run(tmp_path, taught, 0, silent).fit(flow_stage(network, lessons, follow(moving(60), moving(3, seed=2)), told))
+    after = seen_speed(network, lessons, unseen)
+    assert after > 0.7, (before, after)
+    assert abs(before) < 0.4
 
 
-@pytest.mark.parametrize(("stage", "step"), [("actions", 3), ("sounds", 5)])
+def seen_speed(network: Network, lessons: Lessons, windows: Moving) -> float:
+    """Correlation of the speed that the encoder sees in each cell with what it is."""
+    network.eval()
+    with torch.inference_mode():
+        found = functional.adaptive_avg_pool3d(lessons.flow(network.video.maps(windows.frames)), GRID)
+    return float(torch.corrcoef(torch.stack([found[:, 0].flatten(), windows.measures[:, 0].flatten()]))[0, 1])
+
+
+def test_a_third_of_what_teaches_flow_is_other_footage() -> None:
+    mixed = follow(moving(6), moving(3))
+    assert mixed.frames.shape[0] == len(mixed.weights) == 9
+    assert float(mixed.weights[:6].sum()) == pytest.approx(2 / 3)
+    assert float(mixed.weights.sum()) == pytest.approx(1)
+    torch.testing.assert_close(mixed.measures.mean(dim=(0, 2, 3, 4)), torch.zeros(6), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("stage", "step"), [("flow", 3), ("sounds", 5)])
 def test_a_run_cut_off_with_lessons_ends_as_if_it_had_not_been(
     tmp_path: Path, with_teacher: tuple[Recipe, Path], stage: str, step: int
 ) -> None:
     told, whole = with_teacher
     with pytest.raises(CutOffError):
-        train(told, pools(), tmp_path, cut_off(stage, step), actions=moving())
-    train(told, pools(), tmp_path, silent, actions=moving())
+        train(told, pools(), tmp_path, cut_off(stage, step), footage=moving())
+    train(told, pools(), tmp_path, silent, footage=moving())
     expected = state(whole)
     assert all(torch.equal(value, expected[key]) for key, value in state(tmp_path).items())
     assert history(tmp_path) == history(whole)
@@ -142,8 +173,8 @@ def with_teacher(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Path
     folder = tmp_path_factory.mktemp("whole")
     plan = TeacherPlan(weights=write_tflite(folder / "first.tflite"), mixtures=16, epochs=2, batch=4)
     told = recipe(teacher=plan)
-    train(told, pools(), folder, silent, actions=moving())
-    assert [row["stage"] for row in history(folder)] == ["actions", "actions", "sounds", "sounds", "audio"]
+    train(told, pools(), folder, silent, footage=moving())
+    assert [row["stage"] for row in history(folder)] == ["flow", "flow", "sounds", "sounds", "audio"]
     return told, folder
 
 
@@ -179,13 +210,8 @@ def test_mixtures_are_those_the_seed_chooses_and_are_heard_by_the_teacher() -> N
 
 def test_the_sound_encoder_comes_to_hear_what_its_teacher_hears(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    network = Network(
-        SPEC,
-        Architecture(
-            0.125, audio_hidden=16, bert={str(key): size for key, size in BERT.items()}, fusion_layers=1, fusion_heads=2
-        ),
-    )
-    lessons = Lessons(network, num_actions=0, num_sounds=4)
+    network = Network(SPEC, ARCHITECTURE)
+    lessons = Lessons(network, num_sounds=4)
     told = recipe(teacher=TeacherPlan(epochs=10, batch=16, average=0.8, rate=5e-3, head_rate=5e-3))
     unheard = mix(tones(60, 1), bands, 60, 1)
     before = likeness(network, lessons, unheard)

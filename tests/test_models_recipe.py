@@ -73,16 +73,16 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_folders_and_lessons_lie_where_the_data_does(tmp_path: Path) -> None:
     runs = 'begin = "base"\nrefit = "first"\n'
-    text = runs + DATA + '[video.actions]\nlabels = "a.csv"\n[audio.teacher]\nweights = "y.tflite"'
+    text = runs + DATA + '[video.flow]\nlabels = "a.csv"\n[audio.teacher]\nweights = "y.tflite"'
     recipe = read_recipe(write(tmp_path, text), tmp_path / "data")
-    found = (recipe.begin, recipe.refit, recipe.video.actions.labels, recipe.audio.teacher.weights)
+    found = (recipe.begin, recipe.refit, recipe.video.flow.labels, recipe.audio.teacher.weights)
     assert found == tuple(tmp_path / "data" / name for name in ("base", "first", "a.csv", "y.tflite"))
 
 
-def test_what_is_learned_from_has_the_actions_if_they_are_learned(tmp_path: Path) -> None:
-    path = write(tmp_path, DATA + '[video.actions]\nlabels = "a.csv"\nname = "people"')
+def test_what_is_learned_from_has_the_footage_if_it_teaches(tmp_path: Path) -> None:
+    path = write(tmp_path, DATA + '[video.flow]\nlabels = "a.csv"\nname = "people"')
     assert [material.name for material in read_recipe(path).materials] == ["", "people"]
-    assert [material.name for material in read_recipe(path, changes=["video.actions.epochs=0"]).materials] == [""]
+    assert [material.name for material in read_recipe(path, changes=["video.flow.epochs=0"]).materials] == [""]
 
 
 def test_sizes_of_windows_come_from_the_recipe(tmp_path: Path) -> None:
@@ -92,10 +92,10 @@ def test_sizes_of_windows_come_from_the_recipe(tmp_path: Path) -> None:
 
 def test_changes_replace_keys_as_the_file_would_have_them(tmp_path: Path) -> None:
     path = write(tmp_path, "seed = 1\n" + DATA + "[video]\nepochs = 3\nbatch = 4")
-    changes = ["video.epochs=8", "fusion.kind=concatenation", 'name = "yard 2"', "video.actions.rate=1e-4"]
+    changes = ["video.epochs=8", "fusion.kind=concatenation", 'name = "yard 2"', "video.flow.rate=1e-4"]
     changes += ["labels=['fight','fire']", "seed=2", "seed=3", "precision=fp32"]
     recipe = read_recipe(path, changes=changes)
-    assert (recipe.video.epochs, recipe.video.batch, recipe.video.actions.rate) == (8, 4, 1e-4)
+    assert (recipe.video.epochs, recipe.video.batch, recipe.video.flow.rate) == (8, 4, 1e-4)
     assert (recipe.fusion.kind, recipe.name, recipe.labels) == ("concatenation", "yard 2", ("fight", "fire"))
     assert (recipe.seed, recipe.precision) == (3, "fp32")
 

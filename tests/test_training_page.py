@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic.fields import FieldInfo
 
-from models.plan import ActionsPlan, AudioPlan, Data, FusionPlan, Section, TeacherPlan, TextPlan, VideoPlan
+from models.plan import AudioPlan, Data, FlowPlan, FusionPlan, Section, TeacherPlan, TextPlan, VideoPlan
 from models.recipe import Recipe, read_recipe
 
 PAGE = (Path(__file__).parent.parent / "docs" / "training.md").read_text(encoding="utf-8")
@@ -15,7 +15,7 @@ SECTIONS: dict[str, type[Section]] = {
     "The recipe": Recipe,
     "`[[data]]`": Data,
     "`[video]`": VideoPlan,
-    "`[video.actions]`": ActionsPlan,
+    "`[video.flow]`": FlowPlan,
     "`[audio]`": AudioPlan,
     "`[audio.teacher]`": TeacherPlan,
     "`[text]`": TextPlan,
