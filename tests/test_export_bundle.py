@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from tiny import SPEC
 from export.bundle import NEEDED, file_sha256, identity, open_bundle
 from export.errors import BundleError
 
+RECIPE = Path(__file__).parent.parent / "models" / "recipe.toml"
 FILES = (*NEEDED, "probe.npz", "MODEL_CARD.md")
 
 
@@ -28,6 +30,10 @@ def change(bundle: Path, how: Callable[[dict[str, Any]], object]) -> None:
     manifest = json.loads(path.read_text())
     how(manifest)
     path.write_text(json.dumps(manifest))
+
+
+def test_the_bundle_that_ships_is_whole() -> None:
+    assert open_bundle().manifest.name == tomllib.loads(RECIPE.read_text())["name"]
 
 
 def test_a_whole_bundle_opens(tiny_bundle: Path) -> None:
